@@ -1,0 +1,1 @@
+"""pinn: physics-informed solution of partial differential equations."""
