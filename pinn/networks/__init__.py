@@ -1,0 +1,6 @@
+"""Plain modules that map points (points, inputs) to outputs (points, outputs). They know no PDE."""
+
+from pinn.networks.mlp import MLP
+from pinn.networks.scaled import Scaled
+
+__all__ = ["MLP", "Scaled"]

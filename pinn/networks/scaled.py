@@ -1,0 +1,31 @@
+"""Input scaling to the bounds of the domain."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class Scaled(nn.Module):
+    """N(2 (x - lower) / (upper - lower) - 1): the network inside sees the cube [-1, 1]^d, whatever the units of x.
+
+    Args:
+        network: the network inside.
+        lower: lower bound of each input.
+        upper: upper bound of each input.
+
+    Shape: (points, inputs) to (points, outputs).
+    """
+
+    def __init__(self, network: nn.Module, lower: Sequence[float], upper: Sequence[float]) -> None:
+        super().__init__()
+        self.network = network
+        self.center: Tensor
+        self.slope: Tensor
+        low, high = torch.tensor(lower), torch.tensor(upper)
+        self.register_buffer("center", (low + high) / 2)
+        self.register_buffer("slope", 2 / (high - low))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale, then evaluate the network inside."""
+        return self.network((x - self.center) * self.slope)

@@ -1,0 +1,132 @@
+"""What every optimizer sees: the residuals of a problem at some points, as one least-squares objective."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from pinn.domains import Points
+from pinn.jacobian import residual_jacobian
+from pinn.model import Model
+from pinn.weighting import Fixed
+
+
+POINTS_PER_BLOCK = 1024
+"""How many points the Jacobian takes at a time. Measured best for 20 to 50 units: intermediate results stay in cache."""
+
+
+class Objective:
+    """L(θ) = ½‖r(θ)‖² with rows r = √(w/N) × residual at each point, over all constraints.
+
+    It works in any grad mode of the caller. Coordinates always get their graph; parameters only when the caller's mode
+    is on, so that a trial step under `torch.no_grad()` pays for none. Called like a function it is the closure that
+    torch's optimizers expect: it sets the gradients and returns the loss.
+
+    Args:
+        model: the problem and the network.
+        points: of every constraint, by its name.
+        weighting: the scale of every residual.
+    """
+
+    def __init__(self, model: Model, points: Mapping[str, Points], weighting: Fixed) -> None:
+        self.model, self.weighting = model, weighting
+        coordinates = model.problem.coordinates
+        self.points = {
+            name: {key: value.detach().requires_grad_(key in coordinates) for key, value in quantities.items()}
+            for name, quantities in points.items()
+        }
+        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.terms: dict[str, Tensor] = {}
+
+    def residuals(self) -> Points:
+        """Return every residual by name, unscaled, (points,) each."""
+        if torch.is_grad_enabled():
+            return self._evaluate({})
+        frozen = {name: parameter.detach() for name, parameter in self.model.named_parameters()}
+        with torch.enable_grad():
+            rows = self._evaluate(frozen)
+        return {name: row.detach() for name, row in rows.items()}
+
+    def _evaluate(self, parameters: dict[str, Tensor]) -> Points:
+        rows: Points = {}
+        for name, points in self.points.items():
+            rows |= functional_call(self.model, parameters, (name, points)) if parameters else self.model(name, points)
+        return rows
+
+    def vector(self) -> Tensor:
+        """Return all scaled rows, (rows,), so that L = ½‖vector‖²."""
+        scaled = {name: row * self.weighting.scale(name, len(row)) for name, row in self.residuals().items()}
+        self._remember(scaled)
+        return torch.cat(list(scaled.values()))
+
+    def loss(self) -> Tensor:
+        """Return L, of shape ()."""
+        vector = self.vector()
+        return vector.dot(vector) / 2
+
+    def jacobian(self, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return the derivatives of all scaled rows by all parameters, (rows, parameters), and the rows, (rows,).
+
+        Points are taken in blocks, so that the memory beyond the result is bounded.
+
+        Args:
+            out: where to write the matrix, if it has the right shape: making a large matrix anew costs more than filling it.
+        """
+        spans = self._spans()
+        total = sum(len(span) for span in spans.values())
+        columns = sum(parameter.numel() for parameter in self.parameters)
+        example = self.parameters[0]
+        if out is None or out.shape != (total, columns):
+            out = example.new_empty(total, columns)
+        rows = example.new_empty(total)
+        for name, points in self.points.items():
+            count = len(next(iter(points.values())))
+            for start in range(0, count, POINTS_PER_BLOCK):
+                block = {key: value[start : start + POINTS_PER_BLOCK].detach() for key, value in points.items()}
+                for key in self.model.problem.coordinates:
+                    block[key].requires_grad_()
+                for row_name, (row, derivatives) in residual_jacobian(self.model, name, block).items():
+                    at = spans[row_name].start + start
+                    scale = self.weighting.scale(row_name, count)
+                    rows[at : at + len(row)] = row * scale
+                    self._place(out[at : at + len(row)], derivatives, scale)
+        self._remember({name: rows[span.start : span.stop] for name, span in spans.items()})
+        return out, rows
+
+    def _place(self, out: Tensor, derivatives: Mapping[str, Tensor], scale: float) -> None:
+        """Write the scaled blocks of all parameters side by side, zeros for those that a residual does not use."""
+        at = 0
+        for name, parameter in self.model.named_parameters():
+            if parameter.requires_grad:
+                columns = out[:, at : at + parameter.numel()]
+                if name in derivatives:
+                    torch.mul(derivatives[name], scale, out=columns)
+                else:
+                    columns.zero_()
+                at += parameter.numel()
+
+    def _spans(self) -> dict[str, range]:
+        """Return which rows of the whole belong to each residual; one point of each constraint tells their names."""
+        spans, at = {}, 0
+        for name, points in self.points.items():
+            count = len(next(iter(points.values())))
+            with torch.enable_grad():
+                one = {key: value[:1].detach().requires_grad_(value.requires_grad) for key, value in points.items()}
+                names = list(self.model(name, one))
+            for row_name in names:
+                spans[row_name] = range(at, at + count)
+                at += count
+        return spans
+
+    def __call__(self) -> Tensor:
+        """Set the gradient of every parameter and return the loss, without its graph."""
+        loss = self.loss()
+        gradients = torch.autograd.grad(loss, self.parameters, materialize_grads=True)
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = gradient
+        return loss.detach()
+
+    def _remember(self, scaled: Points) -> None:
+        """Keep the weighted mean square of each residual, on the device: reading it is the caller's synchronisation."""
+        self.terms = {name: row.detach().square().sum() for name, row in scaled.items()}

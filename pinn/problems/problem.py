@@ -1,0 +1,174 @@
+"""What a user writes: the equation and its conditions, in one small class."""
+
+import inspect
+from abc import ABCMeta, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from pinn.domains import Box, Points, Region
+from pinn.errors import InputError
+from pinn.references import Reference
+
+Residual = Callable[..., Tensor | Mapping[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A residual that must vanish on a region.
+
+    The arguments of `residual` are bound by their names to coordinates, fields, components of the outward normal
+    (`n_x`) and, on periodic regions, fields at the image point (`u_image`). It returns one tensor of shape (points,), or
+    a dict of several by name.
+    """
+
+    region: Region
+    residual: Residual
+
+
+class _CheckedWhenBuilt(ABCMeta):
+    """Checks a problem right after its constructor, and remembers the arguments it was built with."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        problem = super().__call__(*args, **kwargs)
+        bound = inspect.signature(cls.__init__).bind(problem, *args, **kwargs)
+        bound.apply_defaults()
+        problem.arguments = {name: value for name, value in list(bound.arguments.items())[1:]}
+        problem.check()
+        return problem
+
+
+class Problem(nn.Module, metaclass=_CheckedWhenBuilt):
+    """A system of differential equations for named fields over named coordinates.
+
+    A subclass names its `coordinates` and `fields`, sets `self.domain` in its constructor, and returns its constraints.
+    Every quantity that its methods see is a tensor of shape (points,): one number a point. Unknown coefficients of an
+    inverse problem are `nn.Parameter`s of shape (), measured data are buffers.
+
+    ```python
+    class Decay(Problem):
+        coordinates, fields = ("t",), ("u",)
+
+        def __init__(self, rate: float = 1.0):
+            super().__init__()
+            self.rate = rate
+            self.domain = Box(t=(0, 1))
+
+        def constraints(self):
+            return {
+                "equation": Constraint(self.domain.interior, self.equation),
+                "initial": Constraint(self.domain.face(t=0), lambda u: u - 1),
+            }
+
+        def equation(self, u, t):
+            return partial(u, t) + self.rate * u
+    ```
+
+    Raises:
+        InputError: at construction, when names do not fit together; the message lists the names there are.
+    """
+
+    coordinates: tuple[str, ...]
+    fields: tuple[str, ...]
+    domain: Box
+    arguments: dict[str, Any]
+    """The constructor's arguments by name, defaults included."""
+
+    @abstractmethod
+    def constraints(self) -> dict[str, Constraint]:
+        """Return the equation and its conditions by name."""
+
+    def ansatz(self, **fields: Tensor) -> Tensor | Mapping[str, Tensor] | None:
+        """Build conditions into the network's output, if wanted; by default the output is left as it is.
+
+        Override it with any coordinates and fields as arguments, bound by name, and return the changed field, or
+        a dict of the changed ones: `def ansatz(self, u, x): return x * (1 - x) * u`.
+        """
+        return None
+
+    def reference(self) -> Reference | None:
+        """Return the solution to compare with, if one is known."""
+        return None
+
+    def apply_ansatz(self, points: Points, outputs: Points) -> Points:
+        """Return the fields by name, (points,) each, from the network's outputs by name."""
+        if type(self).ansatz is Problem.ansatz:
+            return outputs
+        names = tuple(inspect.signature(self.ansatz).parameters)
+        changed = self.ansatz(**{name: (outputs if name in outputs else points)[name] for name in names})
+        if isinstance(changed, Tensor):
+            changed = {self.fields[0]: changed}
+        return {**outputs, **(changed or {})}
+
+    def residuals(self, name: str, points: Points, fields: Callable[[Points], Points]) -> Points:
+        """Evaluate one constraint.
+
+        Args:
+            name: of the constraint.
+            points: of its region, (points,) each; coordinates must require grad.
+            fields: maps points to fields by name: the network, or an exact solution in its place.
+
+        Returns:
+            the residuals by name, (points,) each: `{"equation": …}`, or `{"equation.momentum_x": …, …}` for a system.
+        """
+        constraint = self.constraints()[name]
+        known = {**points, **fields(points)}
+        image = constraint.region.image(points)
+        if image is not None:
+            known |= {f"{field}_image": value for field, value in fields(image).items()}
+        result = constraint.residual(**{argument: known[argument] for argument in _arguments(constraint.residual)})
+        rows = {f"{name}.{part}": row for part, row in result.items()} if isinstance(result, Mapping) else {name: result}
+        count = points[self.coordinates[0]].shape
+        for row_name, row in rows.items():
+            if not isinstance(row, Tensor) or row.shape != count:
+                given = tuple(row.shape) if isinstance(row, Tensor) else type(row).__name__
+                raise InputError(
+                    f"{type(self).__name__}: residual {row_name!r} has shape {given}, expected {tuple(count)}: one number "
+                    f"a point. Coordinates and fields have this shape too; combine them element by element."
+                )
+        return rows
+
+    def check(self) -> None:
+        """Raise InputError unless domain, constraints, ansatz and their argument names fit together."""
+        title = type(self).__name__
+        for attribute in ("coordinates", "fields", "domain"):
+            if not hasattr(self, attribute):
+                raise InputError(f"{title} has no {attribute!r}; see the example in the documentation of pinn.Problem.")
+        if self.coordinates != self.domain.coordinates:
+            raise InputError(f"{title} names coordinates {self.coordinates}, but its domain is {self.domain}.")
+        if overlap := set(self.coordinates) & set(self.fields):
+            raise InputError(f"{title} calls {', '.join(sorted(overlap))} both a coordinate and a field.")
+        constraints = self.constraints()
+        if not constraints:
+            raise InputError(f"{title}.constraints() is empty; return at least an equation.")
+        for name, constraint in constraints.items():
+            known = [*self.coordinates, *self.fields, *constraint.region.normals]
+            if constraint.region.image({c: Tensor() for c in self.coordinates}) is not None:
+                known += [f"{field}_image" for field in self.fields]
+            self._require_known(f"constraint {name!r}", constraint.residual, known)
+        if type(self).ansatz is not Problem.ansatz:
+            self._require_known("the ansatz", self.ansatz, [*self.coordinates, *self.fields])
+
+    def _require_known(self, where: str, function: Callable[..., Any], known: list[str]) -> None:
+        for argument in _arguments(function):
+            if argument not in known:
+                raise InputError(
+                    f"{type(self).__name__}: {where} asks for {argument!r}, which is not there; "
+                    f"the names there are: {', '.join(known)}."
+                )
+
+
+def _arguments(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Names of the arguments that must be given."""
+    return tuple(
+        name for name, parameter in inspect.signature(function).parameters.items() if parameter.default is parameter.empty
+    )
+
+
+def positive(**values: float) -> None:
+    """Raise InputError unless each named value is a number greater than zero."""
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+            raise InputError(f"{name} must be a positive number; it was given {value!r}.")

@@ -1,0 +1,129 @@
+"""Which points a step sees. Points are a function of (seed, draw): nothing to store, exact to resume."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.quasirandom import SobolEngine
+
+from pinn.domains import Points
+from pinn.errors import InputError
+from pinn.problems import Problem
+
+
+class Sampler(ABC):
+    """A way to fill the unit cube [0, 1]^dimension: a fixed design, and what is fresh about each draw of it."""
+
+    @abstractmethod
+    def design(self, count: int, dimension: int) -> Tensor:
+        """Return the fixed part of every draw, (points, dimension) in float64, made once."""
+
+    @abstractmethod
+    def draw(self, design: Tensor, generator: torch.Generator) -> Tensor:
+        """Return one draw, of the shape, dtype and device of `design`."""
+
+
+class Sobol(Sampler):
+    """The Sobol sequence, shifted by a random vector modulo 1 (Sobol 1967; Cranley and Patterson 1976).
+
+    Its points leave smaller holes than independent ones, so that fewer of them see the whole residual. The sequence is
+    made once; a draw costs one addition, on the device.
+    """
+
+    def design(self, count: int, dimension: int) -> Tensor:
+        """Return the first `count` points of the sequence."""
+        return SobolEngine(dimension).draw(count, dtype=torch.float64)
+
+    def draw(self, design: Tensor, generator: torch.Generator) -> Tensor:
+        """Shift all points by the same vector."""
+        shift = torch.rand(design.shape[1], generator=generator, dtype=design.dtype, device=design.device)
+        return torch.remainder(design + shift, 1)
+
+
+class Uniform(Sampler):
+    """Independent uniform points."""
+
+    def design(self, count: int, dimension: int) -> Tensor:
+        """Return only the shape: nothing is fixed."""
+        return torch.zeros(count, dimension, dtype=torch.float64)
+
+    def draw(self, design: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw every number anew."""
+        return torch.rand(design.shape, generator=generator, dtype=design.dtype, device=design.device)
+
+
+class Grid(Sampler):
+    """The midpoints of a regular grid of n^dimension cells, n = ⌊count^(1/dimension)⌋; the same in every draw."""
+
+    def design(self, count: int, dimension: int) -> Tensor:
+        """Return at most `count` midpoints."""
+        # The small number keeps 1000^(1/3) = 9.999… from being cut to 9.
+        cells = max(1, int(count ** (1 / dimension) + 1e-9))
+        midpoints = (torch.arange(cells, dtype=torch.float64) + 0.5) / cells
+        axes = torch.meshgrid(*[midpoints] * dimension, indexing="ij")
+        return torch.stack([axis.flatten() for axis in axes], dim=1)
+
+    def draw(self, design: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the design itself."""
+        return design
+
+
+class Collocation(nn.Module):
+    """The collocation points of every constraint of a problem.
+
+    Draw k of a run with seed s is a function of (s, k) alone, so a run resumed at any step sees the points that it would
+    have seen. Designs are buffers: they move with the module, and points are made where they are used.
+
+    Args:
+        problem: gives the regions.
+        sampler: fills the unit cube.
+        points: number of points of constraints on the interior.
+        boundary_points: number of points of constraints on regions of lower dimension; single points have one.
+        counts: numbers for single constraints, by name, instead of these.
+        seed: of all draws.
+
+    Raises:
+        InputError: a count below 1 or a name that is no constraint.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        sampler: Sampler,
+        points: int,
+        boundary_points: int,
+        counts: Mapping[str, int] | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.regions = {name: constraint.region for name, constraint in problem.constraints().items()}
+        self.sampler, self.seed = sampler, seed
+        counts = dict(counts or {})
+        if unknown := set(counts) - set(self.regions):
+            raise InputError(
+                f"sampling.counts names {', '.join(sorted(unknown))}; the constraints are {', '.join(self.regions)}."
+            )
+        for name, region in self.regions.items():
+            count = counts.get(name, points if region.dimension == len(region.coordinates) else boundary_points)
+            if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+                raise InputError(f"{name} needs a whole number of points, at least 1; it was given {count!r}.")
+            design = sampler.design(count, region.dimension) if region.dimension else torch.zeros(1, 0)
+            self.register_buffer(f"design_{name}", design.to(torch.get_default_dtype()), persistent=False)
+
+    def forward(self, draw: int) -> dict[str, Points]:
+        """Return the points of draw number `draw` by constraint, (points,) each."""
+        result = {}
+        for name, region in self.regions.items():
+            design = self.get_buffer(f"design_{name}")
+            unit = self.sampler.draw(design, _generator(design.device, self.seed, draw, name)) if region.dimension else design
+            result[name] = region.points(unit)
+        return result
+
+
+def _generator(device: torch.device, *key: object) -> torch.Generator:
+    """Return a generator whose stream depends on every part of the key, and on nothing else."""
+    digest = hashlib.blake2b(repr(key).encode(), digest_size=8).digest()
+    # Seeds are signed 64-bit integers.
+    return torch.Generator(device).manual_seed(int.from_bytes(digest, "big") >> 1)
