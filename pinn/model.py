@@ -1,6 +1,6 @@
 """A problem and a network together: fields by name, residuals by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -43,3 +43,49 @@ class Model(nn.Module):
     def forward(self, constraint: str, points: Points, network: Network | None = None) -> Points:
         """Return the residuals of one constraint by name, (points,) each."""
         return self.problem.residuals(constraint, points, lambda at: self.fields(at, network))
+
+    def check(self, points: Mapping[str, Points]) -> None:
+        """Raise InputError for what would be silently wrong later.
+
+        That is a residual of the wrong shape, one that does not depend on the network, one that is not finite, and a
+        network that couples the points of a batch, for which the derivative of a sum is not the sum of derivatives.
+
+        Args:
+            points: some of every constraint, by its name.
+        """
+        title = type(self.problem).__name__
+        for constraint, quantities in points.items():
+            few = {name: values[:16].detach().requires_grad_(name in self.problem.coordinates) for name, values in quantities.items()}
+            self._require_independent_points(few)
+            parameters = [parameter for parameter in self.parameters() if parameter.requires_grad]
+            with torch.enable_grad():
+                rows = self(constraint, few)
+            for name, row in rows.items():
+                used = row.requires_grad and torch.autograd.grad(
+                    row, parameters, torch.ones_like(row), retain_graph=True, allow_unused=True
+                )
+                if not used or all(gradient is None for gradient in used):
+                    raise InputError(
+                        f"{title}: residual {name!r} does not depend on the network; compute it from the fields "
+                        f"{', '.join(self.problem.fields)} without detach(), item() or numpy()."
+                    )
+                if not torch.isfinite(row).all():
+                    raise InputError(
+                        f"{title}: residual {name!r} is not finite at the start of training; look for a division by zero, "
+                        f"a logarithm or a root of a negative number in the equation or its coefficients."
+                    )
+
+    def _require_independent_points(self, points: Points) -> None:
+        coordinates = torch.stack([points[name] for name in self.problem.coordinates], dim=-1).detach()
+        if len(coordinates) < 2:
+            return
+        moved = coordinates.clone()
+        moved[0] = coordinates[1]
+        with torch.no_grad():
+            change = (self.network(moved) - self.network(coordinates))[1:].abs().max()
+        # Round-off of one evaluation; a layer that couples points moves its outputs by far more.
+        if change > 1e3 * torch.finfo(change.dtype).eps:
+            raise InputError(
+                f"the network couples the points of a batch: moving one changed the others by {change:.1e}, so its "
+                f"derivatives would be wrong. Take out layers such as BatchNorm; LayerNorm works."
+            )

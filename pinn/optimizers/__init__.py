@@ -1,0 +1,5 @@
+"""Optimizers that torch lacks, one file each. Like torch's own they are `torch.optim.Optimizer`s; `step(objective)`."""
+
+from pinn.optimizers.levenberg_marquardt import LevenbergMarquardt
+
+__all__ = ["LevenbergMarquardt"]
