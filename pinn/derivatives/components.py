@@ -1,58 +1,94 @@
-"""The two forms in which coordinates and fields come: separate tensors ``(points,)``, or one tensor ``(points, dim)``.
+"""The forms in which coordinates and fields come, taken apart into single components and put together again.
 
-Results come in the form of the coordinates; fields may come in either.
+Coordinates are a sequence of tensors ``(points,)``, or one tensor ``(points, dim)``; a sequence may hold both kinds.
+A scalar field is one tensor ``(points,)``. A vector field is a sequence of those or one tensor ``(points, m)``, a
+tensor field a sequence of rows of those or one tensor ``(points, m, n)``.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from pinn.derivatives.errors import ShapeError
-from pinn.derivatives.reverse import backward
 
 Coordinates = Tensor | Sequence[Tensor]
-VectorField = Tensor | Sequence[Tensor]
+Vector = Tensor | Sequence[Tensor]
+Rows = Sequence[Sequence[Tensor]]
+Matrix = Tensor | Rows
+Field = Tensor | Sequence[Tensor] | Rows
 
 
-def partials(u: Tensor, coordinates: Coordinates) -> tuple[Tensor, ...]:
-    """(∂u/∂x₁, …, ∂u/∂xₙ), each ``(points,)``, from one backward pass."""
-    if isinstance(coordinates, Tensor):
-        return backward([u], [one_tensor(coordinates)])[0].unbind(-1)
-    return backward([u], coordinates)
-
-
-def partial_along(u: Tensor, coordinates: Coordinates, index: int) -> Tensor:
-    """∂u/∂xᵢ alone, ``(points,)``; separate coordinates save the backward pass the others."""
-    if isinstance(coordinates, Tensor):
-        return backward([u], [one_tensor(coordinates)])[0].select(-1, index)
-    return backward([u], [coordinates[index]], among=coordinates)[0]
-
-
-def one_tensor(coordinates: Tensor) -> Tensor:
-    """The coordinates, checked to be rows of shape ``(points, dim)``."""
+def inputs(coordinates: Coordinates) -> Sequence[Tensor]:
+    """The tensors that autograd differentiates with respect to."""
+    if not isinstance(coordinates, Tensor):
+        return coordinates
     if coordinates.ndim != 2:
         raise ShapeError(
-            f"coordinates as one tensor have shape {tuple(coordinates.shape)}, expected (points, dim); "
+            f"the coordinates as one tensor have shape {tuple(coordinates.shape)}, expected (points, dim); "
             "separate coordinates come as a tuple: (x, y), or (x,) for one"
         )
-    return coordinates
+    return [coordinates]
 
 
-def dimension(coordinates: Coordinates) -> int:
-    """The number n of coordinates."""
-    return one_tensor(coordinates).shape[1] if isinstance(coordinates, Tensor) else len(coordinates)
+def lines(coordinates: Coordinates) -> list[tuple[Tensor, int | None]]:
+    """Every single coordinate: the tensor that holds it, and its column there if that has columns."""
+    return [
+        (tensor, column)
+        for tensor in inputs(coordinates)
+        for column in ([None] if tensor.ndim == 1 else range(tensor.shape[1]))
+    ]
 
 
-def vector(field: VectorField) -> tuple[Tensor, ...]:
-    """The components of a vector field, each ``(points,)``."""
-    if not isinstance(field, Tensor):
-        return tuple(field)
-    if field.ndim != 2:
-        raise ShapeError(f"the vector field has shape {tuple(field.shape)}, expected (points, components)")
-    return field.unbind(-1)
+def columns(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Tensors ``(points,)`` as they are, and the columns of tensors ``(points, dim)``."""
+    return tuple(part for tensor in tensors for part in ([tensor] if tensor.ndim == 1 else tensor.unbind(-1)))
 
 
-def in_form_of(coordinates: Coordinates, components: Sequence[Tensor]) -> VectorField:
-    """The components as one tensor if the coordinates are one, otherwise as a tuple."""
-    return torch.stack(tuple(components), -1) if isinstance(coordinates, Tensor) else tuple(components)
+def in_form_of(coordinates: Coordinates, parts: Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
+    """One part for each single coordinate, put together as the coordinates are: the inverse of `columns`."""
+    remaining = iter(parts)
+    tensors = tuple(
+        next(remaining) if tensor.ndim == 1 else torch.stack([next(remaining) for _ in range(tensor.shape[1])], -1)
+        for tensor in inputs(coordinates)
+    )
+    return tensors[0] if isinstance(coordinates, Tensor) else tensors
+
+
+def rank(field: Field) -> int:
+    """0 for a scalar field, 1 for a vector field, 2 for a tensor field."""
+    if isinstance(field, Tensor):
+        return field.ndim - 1
+    if not field:
+        raise ShapeError("the field has no components, expected at least one")
+    return 1 + rank(field[0])
+
+
+def vector(field: Field, number: int | None = None) -> tuple[Tensor, ...]:
+    """The components of a vector field, each ``(points,)``, and as many as the number says if there is one."""
+    if rank(field) != 1:
+        raise ShapeError(
+            "expected a vector field, as a sequence of tensors (points,) or one tensor (points, m); "
+            f"got {_described(field)}"
+        )
+    parts: Sequence[Any] = field.unbind(-1) if isinstance(field, Tensor) else field
+    if number is not None and number != len(parts):
+        raise ShapeError(f"the vector has {len(parts)} components, expected {number}: one for each coordinate")
+    return tuple(parts)
+
+
+def matrix(field: Field, number: int) -> Rows:
+    """The rows of a tensor field, each of that number of components ``(points,)``."""
+    if rank(field) != 2:
+        raise ShapeError(
+            "expected a tensor field, as a sequence of rows of tensors (points,) or one tensor (points, m, n); "
+            f"got {_described(field)}"
+        )
+    return [vector(row, number) for row in (field.unbind(-2) if isinstance(field, Tensor) else field)]
+
+
+def _described(field: Field) -> str:
+    if isinstance(field, Tensor):
+        return f"one tensor of shape {tuple(field.shape)}"
+    return f"a sequence of {len(field)} parts, the first of which is {_described(field[0])}"

@@ -11,25 +11,20 @@ from pinn.derivatives.errors import DetachedError, DtypeError, GradModeError, Sh
 def check(fields: Sequence[Tensor], coordinates: Sequence[Tensor], grad_outputs: Sequence[Tensor] | None) -> None:
     """Raise the error of the first clause that is broken. This runs before every backward pass, so it only compares."""
     check_mode()
-    check_given(coordinates)
-    points = fields[0].shape
-    for field in fields:
-        check_field(field, points)
+    if not coordinates:
+        raise ShapeError("no coordinate was given; name at least one, as in partial(u, x) or gradient(u, (x, y))")
+    points = coordinates[0].shape[:1]
     for coordinate in coordinates:
         check_coordinate(coordinate, points)
+    for field in fields:
+        check_field(field, points)
     if grad_outputs is not None:
         check_weights(grad_outputs, fields)
 
 
-def check_given(coordinates: Sequence[Tensor]) -> None:
-    """There is something to differentiate with respect to."""
-    if not coordinates:
-        raise ShapeError("no coordinate was given; name at least one, as in partial(u, x) or gradient(u, (x, y))")
-
-
 def check_mode() -> None:
     """Derivatives, and what is computed from them, must be recorded."""
-    # Inside inference mode `enable_grad()` records nothing although grad mode reads as on, so this one comes first.
+    # Inside inference mode `enable_grad()` records nothing although grad mode reads as on, so this clause comes first.
     if torch.is_inference_mode_enabled():
         raise GradModeError(
             "derivatives cannot be taken in inference mode, which records no graph; "
@@ -42,38 +37,46 @@ def check_mode() -> None:
         )
 
 
-def check_field(field: Tensor, points: torch.Size) -> None:
-    """A field is one recorded real number a point."""
-    if not field.is_floating_point():
-        raise DtypeError(f"the field is {field.dtype}, expected real floating point; {_real_hint(field)}")
-    if field.ndim != 1 or field.shape != points:
-        raise ShapeError(
-            f"the field has shape {tuple(field.shape)}, expected {_expected(points)}: "
-            f"one number a point{_column_hint(field, 'field')}"
-        )
-    if not field.requires_grad:
-        raise DetachedError(
-            "the field has no graph, so that its derivatives are unknown; it was detached, computed under no_grad or from "
-            "coordinates without requires_grad, or it is a derivative taken without create_graph=True: "
-            "evaluate it again from coordinates with requires_grad_(), and take derivatives with create_graph=True"
-        )
+def check_single(coordinates: Sequence[Tensor]) -> None:
+    """Each of the coordinates is one alone, not a tensor of several."""
+    for coordinate in coordinates:
+        if coordinate.ndim != 1:
+            raise ShapeError(
+                f"the coordinate has shape {tuple(coordinate.shape)}, expected (points,); before the field is computed "
+                "take x.squeeze(-1) of one column, x.reshape(-1) of a mesh, or x.unbind(-1) of several coordinates"
+            )
 
 
 def check_coordinate(coordinate: Tensor, points: torch.Size) -> None:
     """A coordinate is one recorded real number a point, or one row of them a point."""
     if not coordinate.is_floating_point():
-        raise DtypeError(
-            f"the coordinate is {coordinate.dtype}, expected real floating point; {_real_hint(coordinate)}"
-        )
-    if coordinate.shape[:1] != points or coordinate.ndim > 2:
+        raise DtypeError(f"the coordinate is {coordinate.dtype}, expected floating point; {_convert(coordinate)}")
+    if coordinate.ndim not in (1, 2) or coordinate.shape[:1] != points:
         raise ShapeError(
-            f"the coordinate has shape {tuple(coordinate.shape)}, expected {_expected(points)} as the field has, or "
-            f"(points, dim) for one tensor of all coordinates{_column_hint(coordinate, 'coordinate')}"
+            f"the coordinate has shape {tuple(coordinate.shape)}, expected (points,) or (points, dim) with as many "
+            "points as the other coordinates; take x.reshape(-1) of a mesh before the field is computed"
         )
     if not coordinate.requires_grad:
         raise DetachedError(
-            "the coordinate has no graph, so that no field can depend on it; "
+            "the coordinate does not require grad, so that no field was recorded as a function of it; "
             "call x.requires_grad_() before the field is computed from x"
+        )
+
+
+def check_field(field: Tensor, points: torch.Size) -> None:
+    """A field is one recorded real number a point."""
+    if not field.is_floating_point():
+        raise DtypeError(f"the field is {field.dtype}, expected floating point; {_convert(field)}")
+    if field.shape != points:
+        raise ShapeError(
+            f"the field has shape {tuple(field.shape)}, expected {tuple(points)}: one number for each point of the "
+            "coordinates; take u.squeeze(-1) of one column, or u.unbind(-1) of several fields"
+        )
+    if not field.requires_grad:
+        raise DetachedError(
+            "the field has no graph, so that its derivatives are unknown: it was detached, or computed under no_grad "
+            "or from coordinates that did not require grad, or it is a derivative taken without create_graph; evaluate "
+            "it again from coordinates that require grad, and take raw autograd derivatives with create_graph=True"
         )
 
 
@@ -86,19 +89,7 @@ def check_weights(grad_outputs: Sequence[Tensor], fields: Sequence[Tensor]) -> N
         )
 
 
-def _expected(points: torch.Size) -> str:
-    return str(tuple(points)) if len(points) == 1 else "(points,)"
-
-
-def _column_hint(tensor: Tensor, name: str) -> str:
-    if tensor.ndim == 2 and tensor.shape[1] == 1:
-        return f"; take {name}.squeeze(-1)"
-    if tensor.ndim >= 2:
-        return f"; take {name}.reshape(-1) of a mesh, or {name}.unbind(-1) of columns, before it enters the field"
-    return ""
-
-
-def _real_hint(tensor: Tensor) -> str:
+def _convert(tensor: Tensor) -> str:
     if tensor.is_complex():
-        return "differentiate its real and imaginary parts"
-    return "convert it, as in x.to(torch.get_default_dtype()), before the field is computed"
+        return "differentiate its real and its imaginary part"
+    return "convert it with x.to(torch.get_default_dtype()) before the field is computed"

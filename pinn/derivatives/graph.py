@@ -1,10 +1,11 @@
-"""The autograd graph as evidence: did a field, in which a coordinate does not occur, use the same data by another way?
+"""The autograd graph as evidence: did a field that does not contain a coordinate use its data in another way?
 
-A value of the graph is a pair of a node and the number of one of its outputs. Autograd finds a coordinate only if that very value
-lies below the field. A second slice ``xy[:, 0]`` is another value, and autograd would call the field independent of it.
+A value in the graph is a node and the number of one of its outputs. Autograd finds a coordinate only where that very
+value lies below the field. A second slice ``xy[:, 0]`` is another value, and autograd alone would call the field
+independent of it; but both slices lie above the value ``xy``. Two columns do as well, and use different entries of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -13,6 +14,7 @@ from torch.autograd.graph import Node, get_gradient_edge
 from pinn.derivatives.errors import CoordinateError
 
 Value = tuple[Node, int]
+Users = Mapping[Value, Sequence[Value | None]]
 
 
 def refuse_copies(fields: Sequence[Tensor], unused: Sequence[Tensor], among: Sequence[Tensor]) -> None:
@@ -21,21 +23,22 @@ def refuse_copies(fields: Sequence[Tensor], unused: Sequence[Tensor], among: Seq
     Args:
         fields: what was differentiated.
         unused: the coordinates that autograd did not find.
-        among: all coordinates that were named together; what lies below those is not the field's own.
+        among: all coordinates that were named together. What a field takes from one of them is not taken from an unused
+            one, so that a function of r alone is independent of θ although both were computed from x and y.
 
     Raises:
         CoordinateError: a field and an unused coordinate were computed from the same entries of the same tensor.
     """
-    derived = [coordinate for coordinate in unused if not coordinate.is_leaf]  # a leaf has no origin to share
-    if not derived:
-        return
-    below_fields = _below([_value(field) for field in fields], stop={_value(coordinate) for coordinate in among})
-    for coordinate in derived:
-        if _overlap(below_fields, _below([_value(coordinate)], stop=set())):
+    for coordinate in unused:
+        if coordinate.is_leaf:  # computed from nothing, so that nothing can be shared
+            continue
+        below_coordinate = _below([coordinate], stop=set())
+        named = {_value(other) for other in among}
+        if _overlap(_below(fields, stop=named - below_coordinate.keys()), below_coordinate):
             raise CoordinateError(
-                f"the field was not computed from this coordinate of shape {tuple(coordinate.shape)}, but from data that both "
-                "share: the coordinate is a copy, a slice or a function of what the field used; differentiate with respect "
-                "to the very tensor that entered the field (slice or unbind once, before the field is computed)"
+                f"the field was not computed from this coordinate of shape {tuple(coordinate.shape)}, but from data "
+                "that both share: the coordinate is a copy, a slice or a function of what the field used; take "
+                "derivatives with respect to the tensor that entered the field (slice it once, before computing the field)"
             )
 
 
@@ -44,10 +47,15 @@ def _value(tensor: Tensor) -> Value:
     return edge.node, edge.output_nr
 
 
-def _below(roots: Sequence[Value], stop: set[Value]) -> dict[Value, list[Value | None]]:
-    """Every value that the roots were computed from, themselves included, with its users; None is the world above a root."""
-    users: dict[Value, list[Value | None]] = {root: [None] for root in roots if root not in stop}
-    pending = list(users)
+def _below(tensors: Sequence[Tensor], stop: set[Value]) -> Users:
+    """Every value that the tensors were computed from, themselves included, with the values that use it there.
+
+    The tensors themselves are used by None, the world above. Nothing is followed through the values in ``stop``.
+    """
+    users: dict[Value, list[Value | None]] = {}
+    for tensor in tensors:
+        users[_value(tensor)] = [None]
+    pending = [value for value in users if value not in stop]
     while pending:
         value = pending.pop()
         for node, output in value[0].next_functions:
@@ -60,59 +68,45 @@ def _below(roots: Sequence[Value], stop: set[Value]) -> dict[Value, list[Value |
     return users
 
 
-def _overlap(one: dict[Value, list[Value | None]], other: dict[Value, list[Value | None]]) -> bool:
-    """Is there a value below both of which each uses, in a way of its own, the same entries?"""
+def _overlap(one: Users, other: Users) -> bool:
+    """Is there a value below both of which both use the same entries, each in a way of its own?"""
     return any(
         not _disjoint(user, other_user)
-        for shared in one.keys() & other.keys()
-        for user in one[shared]
-        for other_user in other[shared]
-        if user not in other and other_user not in one
+        for value in one.keys() & other.keys()
+        for user in one[value]
+        if user not in other
+        for other_user in other[value]
+        if other_user not in one
     )
 
 
 def _disjoint(one: Value | None, other: Value | None) -> bool:
-    """Are both selections along the same dimension, such as two columns of a tensor, without a common index?"""
-    taken, other_taken = _taken(one), _taken(other)
-    if taken is None or other_taken is None:
+    """Are both selections along one dimension, such as two columns, without a common index?"""
+    taken, other_taken = _selection(one), _selection(other)
+    if taken is None or other_taken is None or taken[0] != other_taken[0]:
         return False
-    return taken[0] == other_taken[0] and not set(taken[1]) & set(other_taken[1])
+    return not set(taken[1]) & set(other_taken[1])
 
 
-def _taken(value: Value | None) -> tuple[int, range] | None:
+def _selection(value: Value | None) -> tuple[int, range] | None:
     """The dimension along which an operation selects and the indices that it takes; None for any other operation."""
     if value is None:
         return None
-    node, output = value
-    kind = node.name()
-    if kind not in (
-        "SelectBackward0",
-        "SliceBackward0",
-        "UnbindBackward0",
-        "SplitBackward0",
-        "SplitWithSizesBackward0",
-    ):
-        return None
-    saved: dict[str, Any] = {name: getattr(node, name) for name in dir(node) if name.startswith("_saved_")}
-    selected = tuple(node._input_metadata[output].shape)
-    rank = len(selected) + (kind in ("SelectBackward0", "UnbindBackward0"))
-    dim = _signed(saved["_saved_dim"]) % rank
+    node: Any = value[0]  # the attributes of a node depend on its operation
+    output, kind = value[1], node.name()
     if kind == "UnbindBackward0":
-        return dim, range(output, output + 1)
-    size = saved["_saved_self_sym_sizes"][dim]
+        rank = len(node._input_metadata[output].shape) + 1
+        return _signed(node._saved_dim) % rank, range(output, output + 1)
+    if kind not in ("SelectBackward0", "SliceBackward0"):
+        return None
+    shape = node._saved_self_sym_sizes
+    dim = _signed(node._saved_dim) % len(shape)
+    every = range(shape[dim])
     if kind == "SelectBackward0":
-        index = _signed(saved["_saved_index"]) % size
-        return dim, range(index, index + 1)
-    if kind == "SliceBackward0":
-        start, end = _signed(saved["_saved_start"]), _signed(saved["_saved_end"])
-        return dim, range(size)[start : end : saved["_saved_step"]]
-    if kind == "SplitBackward0":
-        start = output * saved["_saved_split_size"]
-    else:
-        start = sum(saved["_saved_split_sizes"][:output])
-    return dim, range(start, start + selected[dim])
+        return dim, every[_signed(node._saved_index) :][:1]
+    return dim, every[_signed(node._saved_start) : _signed(node._saved_end) : node._saved_step]
 
 
 def _signed(number: int) -> int:
-    """Torch shows a negative saved integer as a 64-bit unsigned one."""
+    """The number that torch saved as signed and shows as unsigned, in 64 bits."""
     return number - 2**64 if number >= 2**63 else number

@@ -18,8 +18,8 @@ def backward(
 ) -> tuple[Tensor, ...]:
     """Σᵢ wᵢ ∂fᵢ/∂xⱼ for every coordinate xⱼ, from one backward pass that can be differentiated again.
 
-    A row of a field must depend on the same row of the coordinates alone: reverse mode differentiates the sum over all points,
-    and only then is that the derivative at each.
+    A row of a field must depend on the same row of the coordinates alone: reverse mode differentiates the sum over all
+    points, and only then is that the derivative at each.
 
     Args:
         fields: tensors fᵢ of shape ``(points,)``.
@@ -57,5 +57,5 @@ def _attached(derivative: Tensor | None, coordinate: Tensor) -> Tensor:
         derivative = torch.zeros_like(coordinate)
     if derivative.requires_grad:
         return derivative
-    # The coordinate is never chosen: its gradient is zero at any order, whatever it holds. Adding 0·x would turn ∞ into NaN.
+    # The coordinate is never chosen, so that its gradient is zero at any order. Adding 0·x would turn ∞ into NaN.
     return torch.where(torch.zeros_like(coordinate, dtype=torch.bool), coordinate, derivative)
