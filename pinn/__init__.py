@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pinn.problems import Constraint, Problem
     from pinn.references import Exact
     from pinn.solution import Solution, load
-    from pinn.training import Stage, solve
+    from pinn.solver import solve
+    from pinn.training import Stage
 
 __version__ = "0.1.0"
 __all__ = ["MLP", "Box", "Constraint", "Exact", "InputError", "Problem", "Solution", "Stage", "load", "solve"]
@@ -29,7 +30,7 @@ _HOMES = {
     "Solution": "pinn.solution",
     "Stage": "pinn.training",
     "load": "pinn.solution",
-    "solve": "pinn.training",
+    "solve": "pinn.solver",
 }
 
 

@@ -1,0 +1,136 @@
+"""A solved problem: fields at any points, saved and loaded as one file."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pinn.errors import InputError
+from pinn.evaluation import POINTS_AT_ONCE, Evaluation, evaluate
+from pinn.model import Model
+from pinn.networks import Scaled
+from pinn.problems import Problem
+from pinn.recipes import describe, rebuild
+from pinn import checkpoint
+
+Number = Tensor | np.ndarray[Any, Any] | float
+
+
+@dataclass
+class Solution:
+    """The fields that a network has learnt, with the record of how.
+
+    ```python
+    solution = pinn.solve(Poisson())
+    solution(x=0.5, y=[0.25, 0.5])["u"]      # a tensor of shape (2,)
+    solution.save("poisson.pt")
+    ```
+    """
+
+    model: Model
+    recipe: dict[str, Any]
+    metrics: dict[str, Any] = field(default_factory=dict)
+    """What `metrics.json` of a run holds; documented in docs/runs.md."""
+    history: list[dict[str, float]] = field(default_factory=list)
+    """One row for each look at the held-out points: step, seconds, stage, objective, residuals and errors."""
+
+    @property
+    def problem(self) -> Problem:
+        """The problem that was solved."""
+        return self.model.problem
+
+    def __call__(self, **coordinates: Number | Sequence[float]) -> dict[str, Tensor]:
+        """Return every field by name at points given by coordinate.
+
+        Numbers, sequences, arrays and tensors are broadcast to one shape, which the fields have too. Where a given tensor
+        requires grad, the fields can be differentiated by it with `pinn.derivatives`.
+
+        Raises:
+            InputError: a coordinate is missing or unknown.
+        """
+        names = self.problem.coordinates
+        if set(coordinates) != set(names):
+            raise InputError(f"the coordinates are {', '.join(names)}; it was given {', '.join(coordinates) or 'none'}.")
+        like = next(self.model.parameters())
+        given = [torch.as_tensor(coordinates[name], dtype=like.dtype, device=like.device) for name in names]
+        values = torch.broadcast_tensors(*given)
+        shape = values[0].shape
+        flat = [value.reshape(-1) for value in values]
+        with torch.set_grad_enabled(torch.is_grad_enabled() and any(value.requires_grad for value in given)):
+            blocks = [
+                self.model.fields(dict(zip(names, parts, strict=True)))
+                for parts in zip(*(value.split(POINTS_AT_ONCE) for value in flat), strict=True)
+            ]
+            return {name: torch.cat([block[name] for block in blocks]).reshape(shape) for name in self.problem.fields}
+
+    def evaluate(self, grid: int | Mapping[str, int]) -> Evaluation:
+        """Return fields, reference, errors and residuals on a mesh grid with so many nodes a coordinate."""
+        like = next(self.model.parameters())
+        return evaluate(self.model, self.problem.domain.grid(grid, like.dtype, like.device))
+
+    def save(self, path: str | Path) -> None:
+        """Write one file that `pinn.load` reads."""
+        state = self.model.state_dict()
+        content = {"recipe": self.recipe, "state": state, "metrics": self.metrics, "history": self.history}
+        checkpoint.save(Path(path), content)
+
+
+def load(
+    path: str | Path,
+    problem: Problem | None = None,
+    network: Callable[..., nn.Module] | None = None,
+    trust: Sequence[str] = (),
+) -> Solution:
+    """Read a solution from a file that `Solution.save` wrote, or from the folder of a run.
+
+    Nothing in the file is executed. The classes of problem and network that it names are used only if they belong to pinn
+    or torch, or to a module in `trust`.
+
+    Args:
+        path: the file or the folder.
+        problem: used instead of building the one that the file names.
+        network: likewise; called with the numbers of inputs and outputs.
+        trust: modules whose classes may be built, your own for example.
+
+    Raises:
+        InputError: the file cannot be read, or names a class that is not trusted.
+    """
+    path = Path(path)
+    content = checkpoint.read(path / "checkpoints" / "best.ckpt" if path.is_dir() else path)
+    recipe = content["recipe"]
+    model = build_model(
+        problem or rebuild(recipe["problem"], trust),
+        network or partial(rebuild, recipe["network"], trust),
+        getattr(torch, recipe["dtype"]),
+    )
+    try:
+        model.load_state_dict(content["state"])
+    except RuntimeError as error:
+        raise InputError(f"{path} does not fit the problem and the network: {' '.join(str(error).split())}") from error
+    return Solution(model, recipe, content.get("metrics", {}), content.get("history", []))
+
+
+def build_model(problem: Problem, network: Callable[..., nn.Module], dtype: torch.dtype) -> Model:
+    """Put a problem and a network together, inputs scaled to the domain.
+
+    Args:
+        problem: the problem.
+        network: called with the numbers of inputs and outputs.
+        dtype: of parameters and buffers.
+    """
+    inside = network(inputs=len(problem.coordinates), outputs=len(problem.fields))
+    return Model(problem, Scaled(inside, problem.domain.lower, problem.domain.upper)).to(dtype)
+
+
+def write_recipe(problem: Problem, network: Callable[..., nn.Module], dtype: torch.dtype) -> dict[str, Any]:
+    """Return plain values from which `load` builds the same model."""
+    return {
+        "problem": describe(partial(type(problem), **problem.arguments)),
+        "network": describe(network),
+        "dtype": str(dtype).removeprefix("torch."),
+    }

@@ -1,0 +1,297 @@
+"""From a problem to its solution: build, check, train, measure."""
+
+import json
+import logging
+import platform
+import resource
+import sys
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.loggers import Logger
+from rich.console import Console
+from torch import nn
+
+from pinn.errors import InputError
+from pinn.evaluation import Evaluation
+from pinn.networks import MLP
+from pinn.optimizers import LevenbergMarquardt
+from pinn.problems import Problem
+from pinn.sampling import Collocation, Sampler, Sobol
+from pinn.solution import Solution, build_model, write_recipe
+from pinn.training import Stage, Training
+from pinn.training.callbacks import Checkpoints, ProgressBar, Scalars, Signals
+from pinn.weighting import Fixed
+
+METRICS_SCHEMA = 1
+"""Number of the layout of metrics.json."""
+
+
+def solve(
+    problem: Problem,
+    *,
+    network: Callable[..., nn.Module] = partial(MLP, width=20, depth=2),
+    stages: Mapping[str, Stage] | None = None,
+    points: int = 1000,
+    boundary_points: int = 200,
+    counts: Mapping[str, int] | None = None,
+    sampler: Sampler | None = None,
+    weights: Mapping[str, float] | None = None,
+    seconds: float | None = 60.0,
+    seed: int = 0,
+    dtype: str = "float64",
+    accelerator: str = "auto",
+    grid: int = 101,
+    progress: bool = True,
+) -> Solution:
+    """Solve a problem and return its fields, ready to be evaluated anywhere.
+
+    ```python
+    solution = pinn.solve(Poisson(), seconds=20)
+    solution(x=0.5, y=0.5)["u"]
+    ```
+
+    Args:
+        problem: what to solve.
+        network: called with the numbers of inputs and outputs; `functools.partial(MLP, width=32)` for other sizes.
+        stages: optimizers by name, in order; by default Levenberg-Marquardt for at most 2,000 steps.
+        points: collocation points of each constraint on the interior.
+        boundary_points: of each constraint on a region of lower dimension.
+        counts: numbers of points for single constraints, by name.
+        sampler: how points are placed; by default a Sobol sequence, shifted anew at each draw.
+        weights: of constraints or single residuals in the objective, by name; 1 where nothing is said.
+        seconds: the longest time to train; None for no limit.
+        seed: of network and points.
+        dtype: float64 or float32.
+        accelerator: auto, cpu, gpu or mps.
+        grid: nodes a coordinate of the mesh grid on which `metrics` are measured.
+        progress: whether to show how it goes.
+
+    Raises:
+        InputError: something that was given does not fit; nothing has been trained then.
+    """
+    started = time.perf_counter()
+    training, recipe = prepare(
+        problem=problem,
+        network=network,
+        stages=stages or {"levenberg_marquardt": Stage(LevenbergMarquardt, steps=2000, block=10)},
+        collocation=partial(
+            Collocation, sampler=sampler or Sobol(), points=points, boundary_points=boundary_points, counts=counts
+        ),
+        weighting=Fixed(weights),
+        seconds=seconds,
+        seed=seed,
+        dtype=dtype,
+        accelerator=accelerator,
+    )
+    console = Console(stderr=True, quiet=not progress)
+    fit(training, console=console)
+    solution = Solution(training.model, recipe, history=training.history)
+    solution.metrics = measure(training, solution.evaluate(grid), seed=seed, started=started)
+    return solution
+
+
+def prepare(
+    *,
+    problem: Problem,
+    network: Callable[..., nn.Module],
+    stages: Mapping[str, Stage],
+    collocation: Callable[..., Collocation],
+    weighting: Fixed,
+    seconds: float | None,
+    seed: int,
+    dtype: str,
+    accelerator: str,
+    target_error: float | None = None,
+    console: Console | None = None,
+) -> tuple[Training, dict[str, Any]]:
+    """Build everything that a training needs, on its device, and check that it fits together.
+
+    Returns:
+        the training and the recipe by which its model can be built again.
+
+    Raises:
+        InputError: it does not fit; the message says what and how to fix it.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise InputError(f"seed must be a whole number from 0 to 2^63 - 1; it was given {seed!r}.")
+    precision = DTYPES.get(dtype)
+    if precision is None:
+        raise InputError(f"dtype must be one of {', '.join(DTYPES)}; it was given {dtype!r}.")
+    device = choose_device(accelerator, precision, console or Console(stderr=True))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = build_model(problem, network, precision).to(device)
+    points = collocation(problem, seed=seed).to(device, precision)
+    draw = points(0)
+    model.check(draw)
+    weighting.check([row for name in draw for row in _row_names(model, name, draw[name])])
+    training = Training(model, points, weighting, stages, seconds, target_error)
+    return training, write_recipe(problem, network, precision)
+
+
+DTYPES = {"float64": torch.float64, "float32": torch.float32}
+
+
+def _row_names(model: nn.Module, constraint: str, points: Mapping[str, torch.Tensor]) -> list[str]:
+    with torch.enable_grad():
+        leaves = {name: values[:1].detach().requires_grad_() for name, values in points.items()}
+        return list(model(constraint, leaves))
+
+
+def choose_device(accelerator: str, dtype: torch.dtype, console: Console) -> torch.device:
+    """Return the device to train on: `auto` takes a GPU if there is one.
+
+    Apple's GPUs have no float64; for it the CPU is used, and that is said.
+
+    Raises:
+        InputError: an unknown accelerator, or one that this machine has not.
+    """
+    available = {"cpu": True, "gpu": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if accelerator not in ("auto", *available):
+        raise InputError(f"accelerator must be one of auto, {', '.join(available)}; it was given {accelerator!r}.")
+    if accelerator == "auto":
+        accelerator = next((name for name in ("gpu", "mps") if available[name]), "cpu")
+    elif not available[accelerator]:
+        raise InputError(f"this machine has no accelerator {accelerator!r}; use trainer.accelerator=auto or cpu.")
+    if accelerator == "mps" and dtype == torch.float64:
+        console.print("This GPU has no float64, so the CPU is used; dtype=float32 would use the GPU.")
+        accelerator = "cpu"
+    return torch.device("cuda" if accelerator == "gpu" else accelerator)
+
+
+def fit(
+    training: Training,
+    *,
+    console: Console,
+    logger: Logger | None = None,
+    folder: Path | None = None,
+    recipe: dict[str, Any] | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> int | None:
+    """Train, leave the best state in the model, and return the number of the signal that ended it, if one did.
+
+    Args:
+        training: from `prepare`, perhaps restored.
+        console: where progress is shown.
+        logger: takes the scalars.
+        folder: where checkpoints go, if they are wanted.
+        recipe: written into the checkpoints.
+        callbacks: further callbacks of Lightning.
+    """
+    signals = Signals()
+    all_callbacks = [signals, ProgressBar(console), Scalars(), *callbacks]
+    if folder is not None:
+        all_callbacks.append(Checkpoints(folder, recipe or {}))
+    device = next(training.parameters()).device.type
+    with warnings.catch_warnings(), _quiet("lightning.pytorch"):
+        # Lightning has advice for loaders of data sets; there is no data set here.
+        warnings.filterwarnings("ignore", module="lightning")
+        trainer = Trainer(
+            accelerator="gpu" if device == "cuda" else device,
+            devices=1,
+            max_epochs=1,
+            logger=logger or False,
+            callbacks=all_callbacks,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            inference_mode=False,
+        )
+        trainer.fit(training)
+    training.use_best()
+    return signals.received
+
+
+class _quiet:
+    """Silences a logger below warnings for a while."""
+
+    def __init__(self, name: str) -> None:
+        self.logger = logging.getLogger(name)
+
+    def __enter__(self) -> None:
+        self.level = self.logger.level
+        self.logger.setLevel(logging.WARNING)
+
+    def __exit__(self, *_: object) -> None:
+        self.logger.setLevel(self.level)
+
+
+def measure(training: Training, evaluation: Evaluation, *, seed: int, started: float) -> dict[str, Any]:
+    """Return what `metrics.json` holds, of the best state.
+
+    Args:
+        training: finished.
+        evaluation: of its best state on the evaluation grid.
+        seed: of the run.
+        started: what `time.perf_counter()` said when the run began.
+    """
+    problem, model = training.model.problem, training.model
+    reference = problem.reference()
+    parameter = next(model.parameters())
+    total = time.perf_counter() - started
+    best = next(row for row in training.history if row["step"] == training.best_step)
+    weights = {name.removeprefix("residual/"): value for name, value in best.items() if name.startswith("residual/")}
+    return {
+        "schema": METRICS_SCHEMA,
+        "status": training.status,
+        "stopped": training.reasons,
+        "problem": type(problem).__name__,
+        "seed": seed,
+        "device": _device_name(parameter.device),
+        "dtype": str(parameter.dtype).removeprefix("torch."),
+        "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "steps": training.step,
+        "best_step": training.best_step,
+        "grid": list(next(iter(evaluation.coordinates.values())).shape),
+        "relative_l2": evaluation.relative_l2,
+        "relative_l2_total": evaluation.relative_l2_total,
+        "max_error": evaluation.max_error,
+        "reference": None if reference is None else {"kind": reference.kind, "error": reference.error},
+        "residual_rms": {
+            name: value**0.5 / training.weighting.scale(name, 1) for name, value in weights.items()
+        },
+        "unknowns": {name: value.item() for name, value in problem.named_parameters()},
+        "wall_seconds": {
+            "setup": total - training.seconds_trained,
+            "train": training.seconds_trained,
+            "total": total,
+        },
+        "peak_memory_mb": _peak_memory_mb(parameter.device),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("pinn", "torch", "lightning")},
+        },
+    }
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def _peak_memory_mb(device: torch.device) -> float:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    # Linux counts in kilobytes, macOS in bytes.
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def to_json(metrics: Mapping[str, Any]) -> str:
+    """Return metrics as JSON; numbers that are not finite, which JSON does not know, become null."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: clean(item) for key, item in value.items()}
+        if isinstance(value, float) and not -float("inf") < value < float("inf"):
+            return None
+        return value
+
+    return json.dumps(clean(metrics), indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,269 @@
+"""The LightningModule: stages of optimizers over one model, in blocks of steps."""
+
+import itertools
+import math
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from pinn.errors import InputError
+from pinn.model import Model
+from pinn.objective import Objective
+from pinn.sampling import Collocation
+from pinn.training.stage import Stage, advance
+from pinn.weighting import Fixed
+
+HELD_OUT = -1
+"""Number of the draw of points that no step trains on: the best state is the one with the lowest objective there."""
+
+Row = dict[str, float]
+
+
+class Training(LightningModule):
+    """Trains a model, one block of steps in each Lightning step.
+
+    Everything that a step depends on is in `state_to_save()`: parameters, optimizers, schedules, the counters from which
+    the points follow, and the best state so far. A run that goes on from it takes the very steps that it would have taken.
+
+    Args:
+        model: what is trained.
+        collocation: the points of each draw.
+        weighting: the scale of each residual.
+        stages: by name, in order.
+        seconds: the training ends at the first step after so many seconds of training, however many runs they were spread
+            over; None sets no limit. A clock makes results differ between machines: it is a cap, not a stopping rule.
+        target_error: the training ends when the relative L2 error of the worst field on the held-out points is at
+            most this; None, the default, never looks at the reference for a decision.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        collocation: Collocation,
+        weighting: Fixed,
+        stages: Mapping[str, Stage],
+        seconds: float | None = None,
+        target_error: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        if not stages:
+            raise InputError("a training needs at least one stage; it was given none.")
+        if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0):
+            raise InputError(f"seconds must be a positive number or null; it was given {seconds!r}.")
+        if target_error is not None and model.problem.reference() is None:
+            raise InputError("target_error needs a problem with a reference; leave it null.")
+        self.model, self.collocation, self.weighting = model, collocation, weighting
+        self.stages, self.seconds, self.target_error = dict(stages), seconds, target_error
+        parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.stage_optimizers = [stage.optimizer(parameters) for stage in self.stages.values()]
+        self.schedules = [
+            stage.schedule(optimizer) if stage.schedule else None
+            for stage, optimizer in zip(self.stages.values(), self.stage_optimizers, strict=True)
+        ]
+        self.stage = 0
+        self.step_in_stage = 0
+        self.step = 0
+        self.blocks_without_progress = 0
+        self.seconds_trained = 0.0
+        self.status = "running"
+        self.reasons: list[str] = []
+        self.history: list[Row] = []
+        self.best_objective = math.inf
+        self.best_in_stage = math.inf
+        self.best_step = 0
+        self.best_state = _copy(model.state_dict())
+        self.interrupted = False
+        self.objective: Objective | None = None
+        self._started = 0.0
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        """Give Lightning the optimizers of all stages."""
+        return self.stage_optimizers
+
+    def train_dataloader(self) -> Iterator[int]:
+        """Number the blocks; points are made where they are used."""
+        return itertools.count()
+
+    def on_train_start(self) -> None:
+        """Start the clock, and look at the held-out points before the first step."""
+        self._started = time.perf_counter() - self.seconds_trained
+        self.held_out = Objective(self.model, self.collocation(HELD_OUT), self.weighting)
+        if self.status != "running":
+            self.trainer.should_stop = True
+        elif not self.history:
+            self._close_block()
+
+    def training_step(self, batch: int) -> None:
+        """Take the steps up to the next multiple of the stage's block, or to the end of the stage or of the time."""
+        stage, optimizer = self._current()
+        end = min(stage.steps, (self.step_in_stage // stage.block + 1) * stage.block)
+        stuck = False
+        while self.step_in_stage < end and not stuck:
+            objective = self._objective(stage)
+            taken = advance(optimizer, objective, end - self.step_in_stage)
+            stuck = taken == 0
+            schedule = self.schedules[self.stage]
+            if schedule is not None:
+                schedule.step()
+            self.step_in_stage += taken
+            self.step += taken
+            if self._out_of_time() or self.interrupted:
+                break
+        self.seconds_trained = time.perf_counter() - self._started
+        if self.step_in_stage == end or stuck:
+            self._close_block()
+            if self.status == "running":
+                self._end_stage_if_due(stage, stuck)
+        if self.status == "running" and self.interrupted:
+            self.status = "interrupted"
+        elif self.status == "running" and self._out_of_time():
+            self._stop("budget", f"time is up after {self.seconds_trained:.0f} s")
+        if self.status != "running":
+            self.trainer.should_stop = True
+
+    def _current(self) -> tuple[Stage, Optimizer]:
+        return list(self.stages.values())[self.stage], self.stage_optimizers[self.stage]
+
+    def _objective(self, stage: Stage) -> Objective:
+        """Return the objective of the present step; its draw follows from the counters alone."""
+        start = self.step - self.step_in_stage
+        draw = start + (self.step_in_stage // stage.resample * stage.resample if stage.resample else 0)
+        if self.objective is None or self._draw != draw:
+            self.objective, self._draw = Objective(self.model, self.collocation(draw), self.weighting), draw
+        return self.objective
+
+    def _out_of_time(self) -> bool:
+        return self.seconds is not None and time.perf_counter() - self._started >= self.seconds
+
+    def _close_block(self) -> None:
+        """Look at the held-out points, remember the best state, and write one row of history."""
+        with torch.no_grad():
+            held_out = self.held_out.loss()
+        errors = self._errors()
+        terms = self.held_out.terms
+        # Everything that the device has to say since the last block comes over in one transfer.
+        numbers = torch.stack([held_out, *terms.values(), *errors.values()]).tolist()
+        objective, rest = numbers[0], numbers[1:]
+        row = {"step": self.step, "seconds": self.seconds_trained, "stage": self.stage, "objective": objective}
+        row |= {f"residual/{name}": value for name, value in zip(terms, rest, strict=False)}
+        row |= {f"relative_l2/{name}": value for name, value in zip(errors, rest[len(terms) :], strict=True)}
+        self.history.append(row)
+        if not math.isfinite(objective):
+            worst = [name for name, value in zip(terms, rest, strict=False) if not math.isfinite(value)]
+            self._stop("diverged", f"the residual of {', '.join(worst) or 'the objective'} is {objective} after step {self.step}")
+            return
+        self.blocks_without_progress = 0 if objective < 0.9 * self.best_in_stage else self.blocks_without_progress + 1
+        self.best_in_stage = min(objective, self.best_in_stage)
+        if objective < self.best_objective:
+            self.best_objective, self.best_step = objective, self.step
+            self.best_state = _copy(self.model.state_dict())
+        if self.target_error is not None and max(rest[len(terms) :]) <= self.target_error:
+            self._stop("solved", f"the relative L2 error is at most {self.target_error:g} after step {self.step}")
+
+    @torch.no_grad()
+    def _errors(self) -> dict[str, Tensor]:
+        """Relative L2 error of each field on the held-out interior points; empty without a reference."""
+        reference = self.model.problem.reference()
+        if reference is None:
+            return {}
+        problem = self.model.problem
+        interior = next(
+            name
+            for name, constraint in problem.constraints().items()
+            if constraint.region.dimension == len(problem.coordinates)
+        )
+        points = {name: self.held_out.points[interior][name].detach() for name in problem.coordinates}
+        fields, exact = self.model.fields(points), reference(**points)
+        norm = torch.linalg.vector_norm
+        return {name: norm(fields[name] - exact[name]) / norm(exact[name]) for name in exact}
+
+    def _end_stage_if_due(self, stage: Stage, stuck: bool) -> None:
+        if self.history[-1]["objective"] <= stage.residual:
+            reason = f"the residual target {stage.residual:g} is reached"
+        elif self.step_in_stage >= stage.steps:
+            reason = "all steps are taken"
+        elif stuck:
+            reason = "the optimizer finds no further decrease"
+        elif stage.patience and self.blocks_without_progress >= stage.patience:
+            reason = f"no progress in {stage.patience} blocks"
+        else:
+            return
+        name = list(self.stages)[self.stage]
+        reached = self.history[-1]["objective"] <= stage.residual
+        self.reasons.append(f"{name}: {reason} after {self.step_in_stage} steps")
+        if self.stage + 1 == len(self.stages):
+            self.status = "solved" if reached else "stalled" if self.step_in_stage < stage.steps else "budget"
+            return
+        self.stage, self.step_in_stage, self.blocks_without_progress = self.stage + 1, 0, 0
+        self.best_in_stage = math.inf
+        # The next stage goes on from the best state, not from wherever the last one happened to be.
+        self.model.load_state_dict(self.best_state)
+
+    def _stop(self, status: str, reason: str) -> None:
+        self.status = status
+        self.reasons.append(f"{list(self.stages)[self.stage]}: {reason}")
+
+    def state_to_save(self) -> dict[str, Any]:
+        """Return tensors and plain values from which the training goes on exactly."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.stage_optimizers],
+            "schedules": [schedule.state_dict() if schedule else None for schedule in self.schedules],
+            "counters": {name: getattr(self, name) for name in _COUNTERS},
+            "best_state": self.best_state,
+            "history": self.history,
+            "reasons": list(self.reasons),
+            "status": self.status,
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take up a training where `state_to_save` left it; a budget that was spent may have been raised since."""
+        self.model.load_state_dict(saved["model"])
+        for optimizer, state in zip(self.stage_optimizers, saved["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
+        for schedule, state in zip(self.schedules, saved["schedules"], strict=True):
+            if schedule is not None:
+                schedule.load_state_dict(state)
+        for name in _COUNTERS:
+            setattr(self, name, saved["counters"][name])
+        self.best_state = _copy(saved["best_state"])
+        self.history = list(saved["history"])
+        self.reasons = list(saved["reasons"])
+        self.status = saved["status"]
+        unfinished = self.step_in_stage < list(self.stages.values())[self.stage].steps
+        if self.status == "interrupted" or (self.status == "budget" and unfinished):
+            self.reasons = [reason for reason in self.reasons if "time is up" not in reason]
+            self.status = "running"
+
+    def use_best(self) -> None:
+        """Put the best state into the model."""
+        self.model.load_state_dict(self.best_state)
+
+
+_COUNTERS = (
+    "stage",
+    "step_in_stage",
+    "step",
+    "blocks_without_progress",
+    "seconds_trained",
+    "best_objective",
+    "best_in_stage",
+    "best_step",
+)
+
+
+def _copy(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in state.items()}
+
+
+def columns(history: list[Row]) -> dict[str, list[float]]:
+    """Return the history by column; a row without a value has NaN there."""
+    names = list(dict.fromkeys(name for row in history for name in row))
+    return {name: [row.get(name, math.nan) for row in history] for name in names}

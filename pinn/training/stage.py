@@ -1,0 +1,74 @@
+"""One optimizer for a number of steps, and when to stop it earlier."""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.optim import LBFGS, Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from pinn.errors import InputError
+from pinn.objective import Objective
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a training.
+
+    Args:
+        optimizer: makes the optimizer from the parameters: `partial(torch.optim.Adam, lr=1e-3)`.
+        steps: the most steps it takes; for L-BFGS they are its iterations.
+        resample: new collocation points every this many steps; 0 keeps one set for the whole stage. L-BFGS, whose
+            curvature estimates compare gradients of different steps, wants 0.
+        block: steps between two looks at the held-out points; within a block nothing waits for the device that the
+            optimizer itself does not wait for.
+        residual: the stage ends when the objective on the held-out points is at most this; 0 never.
+        patience: the stage ends after this many blocks that have not lowered the best objective on the held-out
+            points by at least a tenth; 0 never.
+        schedule: makes a learning-rate schedule from the optimizer, stepped after every step.
+
+    Raises:
+        InputError: a number outside its range.
+    """
+
+    optimizer: Callable[[Iterable[Tensor]], Optimizer]
+    steps: int
+    resample: int = 1
+    block: int = 50
+    residual: float = 0.0
+    patience: int = 0
+    schedule: Callable[[Optimizer], LRScheduler] | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in {"steps": 1, "block": 1, "resample": 0, "patience": 0}.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise InputError(f"a stage's {name} must be a whole number of at least {least}; it was given {value!r}.")
+        if isinstance(self.residual, bool) or not isinstance(self.residual, int | float) or not self.residual >= 0:
+            raise InputError(f"a stage's residual must be a number of at least 0; it was given {self.residual!r}.")
+        if not math.isfinite(self.residual):
+            raise InputError(f"a stage's residual must be finite; it was given {self.residual!r}.")
+        if not callable(self.optimizer):
+            raise InputError(
+                f"a stage's optimizer must make an optimizer from parameters, as partial(torch.optim.Adam, lr=1e-3) does; "
+                f"it was given {self.optimizer!r}."
+            )
+
+
+def advance(optimizer: Optimizer, objective: Objective, steps: int) -> int:
+    """Take at most `steps` steps on one objective and return how many were taken; fewer mean that it cannot go on.
+
+    One call of torch's L-BFGS runs many iterations, and only they count. Everything else takes one step a call.
+    """
+    if not isinstance(optimizer, LBFGS):
+        optimizer.step(objective)  # type: ignore[arg-type]
+        return 1
+    [group] = optimizer.param_groups
+    state = optimizer.state[group["params"][0]]
+    before = state.get("n_iter", 0)
+    group["max_iter"] = steps
+    # The limit on evaluations would otherwise be the one derived from the constructor's max_iter.
+    group["max_eval"] = 10 * steps
+    optimizer.step(objective)  # type: ignore[arg-type]
+    return state["n_iter"] - before
