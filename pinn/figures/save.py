@@ -1,0 +1,58 @@
+"""The figures of a run as files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+
+from pinn.figures.convergence import plot_convergence
+from pinn.figures.profiles import has_profiles, plot_profiles
+from pinn.figures.residual import plot_residual
+from pinn.figures.solution import plot_solution
+from pinn.figures.style import style
+from pinn.files import write_atomically
+
+if TYPE_CHECKING:
+    from pinn.evaluation import Evaluation
+
+DPI = 150
+
+
+def save_figures(
+    evaluation: Evaluation,
+    history: Mapping[str, Sequence[float]],
+    stages: Sequence[str],
+    title: str,
+    folder: Path,
+) -> list[Path]:
+    """Write solution.png, residual.png, convergence.png and, for one coordinate and time, profiles.png.
+
+    A problem without interior residuals has no residual.png.
+
+    Args:
+        evaluation: fields, reference and residuals on a mesh grid.
+        history: columns of the training, see `plot_convergence`.
+        stages: names of the stages of the training.
+        title: printed above every figure.
+        folder: where to write; made if it does not exist. Files of these names are replaced, each in one piece.
+
+    Returns:
+        The files, in the order above.
+    """
+    figures = {"solution": plot_solution(evaluation, title)}
+    if evaluation.residuals:
+        figures["residual"] = plot_residual(evaluation, title)
+    figures["convergence"] = plot_convergence(history, stages, title)
+    if has_profiles(evaluation):
+        figures["profiles"] = plot_profiles(evaluation, title)
+    folder.mkdir(parents=True, exist_ok=True)
+    return [_save(figure, folder / f"{name}.png") for name, figure in figures.items()]
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    with style():
+        write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=DPI, bbox_inches="tight"))
+    return path
