@@ -21,6 +21,19 @@ from pinn.derivatives.errors import (
 from pinn.derivatives.first_order import gradient, partial, vjp
 from pinn.derivatives.second_order import biharmonic, hessian, laplacian
 from pinn.derivatives.systems import Frame, System, cartesian, cylindrical, polar, spherical
+from pinn.derivatives.transforms import (
+    biharmonic_of,
+    curl_of,
+    directional_of,
+    divergence_of,
+    gradient_of,
+    hessian_of,
+    jacobian_of,
+    laplacian_of,
+    material_of,
+    normal_of,
+    partial_of,
+)
 from pinn.derivatives.vector import curl, divergence, jacobian
 
 __all__ = [
@@ -34,18 +47,29 @@ __all__ = [
     "ShapeError",
     "System",
     "biharmonic",
+    "biharmonic_of",
     "cartesian",
     "curl",
+    "curl_of",
     "cylindrical",
     "directional",
+    "directional_of",
     "divergence",
+    "divergence_of",
     "gradient",
+    "gradient_of",
     "hessian",
+    "hessian_of",
     "jacobian",
+    "jacobian_of",
     "laplacian",
+    "laplacian_of",
     "material",
+    "material_of",
     "normal",
+    "normal_of",
     "partial",
+    "partial_of",
     "polar",
     "spherical",
     "vjp",

@@ -118,11 +118,11 @@ def _parts(direction: Direction, coordinates: Coordinates) -> Sequence[Tensor | 
     every = columns(inputs(coordinates))
     if len(parts) != len(every):
         raise ShapeError(f"the direction has {len(parts)} components, expected {len(every)}: one for each coordinate")
-    points = tuple(every[0].shape)
-    for part in parts:
-        if isinstance(part, Tensor) and tuple(part.shape) not in (points, ()):
+    for part, coordinate in zip(parts, every, strict=True):
+        if isinstance(part, Tensor) and part.shape not in (coordinate.shape, ()):
             raise ShapeError(
-                f"a component of the direction has shape {tuple(part.shape)}, expected {points} or a number"
+                f"a component of the direction has shape {tuple(part.shape)}, "
+                f"expected {tuple(coordinate.shape)} as the coordinates, or a number"
             )
     return parts
 

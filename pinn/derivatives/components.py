@@ -37,13 +37,13 @@ def lines(coordinates: Coordinates) -> list[tuple[Tensor, int | None]]:
     return [
         (tensor, column)
         for tensor in inputs(coordinates)
-        for column in ([None] if tensor.ndim == 1 else range(tensor.shape[1]))
+        for column in ([None] if tensor.ndim < 2 else range(tensor.shape[1]))
     ]
 
 
 def columns(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """Tensors ``(points,)`` as they are, and the columns of tensors ``(points, dim)``."""
-    return tuple(part for tensor in tensors for part in ([tensor] if tensor.ndim == 1 else tensor.unbind(-1)))
+    return tuple(part for tensor in tensors for part in ([tensor] if tensor.ndim < 2 else tensor.unbind(-1)))
 
 
 def in_form_of(coordinates: Coordinates, parts: Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:

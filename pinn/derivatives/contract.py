@@ -11,8 +11,7 @@ from pinn.derivatives.errors import DetachedError, DtypeError, GradModeError, Sh
 def check(fields: Sequence[Tensor], coordinates: Sequence[Tensor], grad_outputs: Sequence[Tensor] | None) -> None:
     """Raise the error of the first clause that is broken. This runs before every backward pass, so it only compares."""
     check_mode()
-    if not coordinates:
-        raise ShapeError("no coordinate was given; name at least one, as in partial(u, x) or gradient(u, (x, y))")
+    check_given(coordinates)
     points = coordinates[0].shape[:1]
     for coordinate in coordinates:
         check_coordinate(coordinate, points)
@@ -37,9 +36,17 @@ def check_mode() -> None:
         )
 
 
+def check_given(coordinates: Sequence[Tensor]) -> None:
+    """There is something to differentiate with respect to."""
+    if not coordinates:
+        raise ShapeError("no coordinate was given; name at least one, as in partial(u, x) or gradient(u, (x, y))")
+
+
 def check_single(coordinates: Sequence[Tensor]) -> None:
-    """Each of the coordinates is one alone, not a tensor of several."""
+    """There are coordinates, and each is one alone, not a tensor of several."""
+    check_given(coordinates)
     for coordinate in coordinates:
+        check_tensor(coordinate, "coordinate")
         if coordinate.ndim != 1:
             raise ShapeError(
                 f"the coordinate has shape {tuple(coordinate.shape)}, expected (points,); before the field is computed "
@@ -47,10 +54,27 @@ def check_single(coordinates: Sequence[Tensor]) -> None:
             )
 
 
+def check_tensor(value: object, role: str) -> None:
+    """Fields and coordinates are tensors, neither numbers nor arrays nor tuples."""
+    if not isinstance(value, Tensor):
+        raise DtypeError(f"the {role} is a {type(value).__name__}, expected a tensor of shape (points,)")
+
+
+def check_real(tensor: Tensor, role: str) -> None:
+    """Derivatives are of real numbers with respect to real numbers."""
+    check_tensor(tensor, role)
+    if tensor.is_complex():
+        raise DtypeError(f"the {role} is {tensor.dtype}, expected real; differentiate the real and imaginary parts")
+    if not tensor.is_floating_point():
+        raise DtypeError(
+            f"the {role} is {tensor.dtype}, expected floating point; "
+            "convert it, as in x.to(torch.get_default_dtype()), before the field is computed"
+        )
+
+
 def check_coordinate(coordinate: Tensor, points: torch.Size) -> None:
     """A coordinate is one recorded real number a point, or one row of them a point."""
-    if not coordinate.is_floating_point():
-        raise DtypeError(f"the coordinate is {coordinate.dtype}, expected floating point; {_convert(coordinate)}")
+    check_real(coordinate, "coordinate")
     if coordinate.ndim not in (1, 2) or coordinate.shape[:1] != points:
         raise ShapeError(
             f"the coordinate has shape {tuple(coordinate.shape)}, expected (points,) or (points, dim) with as many "
@@ -65,8 +89,7 @@ def check_coordinate(coordinate: Tensor, points: torch.Size) -> None:
 
 def check_field(field: Tensor, points: torch.Size) -> None:
     """A field is one recorded real number a point."""
-    if not field.is_floating_point():
-        raise DtypeError(f"the field is {field.dtype}, expected floating point; {_convert(field)}")
+    check_real(field, "field")
     if field.shape != points:
         raise ShapeError(
             f"the field has shape {tuple(field.shape)}, expected {tuple(points)}: one number for each point of the "
@@ -87,9 +110,3 @@ def check_weights(grad_outputs: Sequence[Tensor], fields: Sequence[Tensor]) -> N
         raise ShapeError(
             f"grad_outputs has shapes {given}, expected {expected}: one weight for each value of the field"
         )
-
-
-def _convert(tensor: Tensor) -> str:
-    if tensor.is_complex():
-        return "differentiate its real and its imaginary part"
-    return "convert it with x.to(torch.get_default_dtype()) before the field is computed"

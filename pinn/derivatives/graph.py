@@ -37,8 +37,8 @@ def refuse_copies(fields: Sequence[Tensor], unused: Sequence[Tensor], among: Seq
         if _overlap(_below(fields, stop=named - below_coordinate.keys()), below_coordinate):
             raise CoordinateError(
                 f"the field was not computed from this coordinate of shape {tuple(coordinate.shape)}, but from data "
-                "that both share: the coordinate is a copy, a slice or a function of what the field used; take "
-                "derivatives with respect to the tensor that entered the field (slice it once, before computing the field)"
+                "that both share: the coordinate is a copy, a slice or a function of what the field used; pass the "
+                "tensor that entered the field (slice once, and compute the field from the slices)"
             )
 
 

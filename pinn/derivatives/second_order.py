@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from pinn.derivatives.components import Coordinates, Vector, lines, rank, vector
-from pinn.derivatives.first_order import gradient
 from pinn.derivatives.nabla import slopes, tensor_divergence, vector_divergence, vector_gradient
 from pinn.derivatives.systems import System, cartesian, frame_at
 from pinn.derivatives.vector import jacobian
@@ -35,7 +34,7 @@ def hessian(
     Raises:
         DerivativeError: a clause of the contract is broken; its kinds are in `pinn.derivatives.errors`.
     """
-    return jacobian(gradient(u, coordinates, system=system), coordinates, system=system)
+    return jacobian(slopes(u, coordinates, frame_at(coordinates, system)), coordinates, system=system)
 
 
 @overload

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from pinn.derivatives.components import Coordinates, columns, inputs
+from pinn.derivatives.contract import check_given
 from pinn.derivatives.errors import ShapeError
 
 
@@ -66,9 +67,10 @@ def frame_at(coordinates: Coordinates, system: System) -> Frame:
     """The frame of the system at the points.
 
     Raises:
-        ShapeError: the system has another number of coordinates.
+        ShapeError: the system has another number of coordinates, or there is none.
     """
     given = columns(inputs(coordinates))
+    check_given(given)
     try:
         signature(system).bind(*given)
     except TypeError as error:
