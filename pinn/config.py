@@ -1,5 +1,6 @@
 """Configurations, composed and checked before anything heavy is loaded or anything is written. Imports no torch."""
 
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -14,6 +16,9 @@ from omegaconf.errors import OmegaConfBaseException
 from pinn.errors import InputError
 
 CONFIGS = Path(__file__).parent.parent / "configs"
+
+OPEN = ("weights.", "counts.")
+"""Keys that take any name: `weights.walls=10` adds one."""
 
 OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
 
@@ -34,8 +39,10 @@ def read(overrides: Sequence[str], config_dir: str | None = None) -> tuple[dict[
     search = [f"hydra.searchpath=[file://{Path(config_dir).absolute()}]"] if config_dir else []
     if config_dir and not Path(config_dir).is_dir():
         raise InputError(f"--config-dir {config_dir} is no folder; give one with problem/<name>.yaml inside.")
+    words = [f"++{word}" if word.startswith(OPEN) else word for word in overrides]
     with _in_one_line(), initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        composed = compose("train", overrides=[*overrides, *search], return_hydra_config=True)
+        composed = compose("train", overrides=[*words, *search], return_hydra_config=True)
+        HydraConfig.instance().set_config(composed)
         folder = Path(composed.hydra.run.dir)
         hydra = OmegaConf.masked_copy(composed, ["hydra"])
         OmegaConf.set_readonly(composed, False)
@@ -58,10 +65,11 @@ def _in_one_line() -> Iterator[None]:
     try:
         yield
     except (HydraException, OmegaConfBaseException) as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        # Hydra ends with advice to its own authors and to those who want a stack trace.
-        useful = [line for line in lines if "full_key" not in line and "object_type" not in line and "HYDRA_FULL_ERROR" not in line]
-        raise InputError(" ".join(useful).replace("\t", " ")) from error
+        message = " ".join(str(error).split())
+        if unknown := re.search(r"Could not override '(.*?)'", message):
+            message = f"there is no key {unknown[1]!r} in the configuration; --cfg job shows them all"
+        # What follows these words is for the authors of configurations, not for their users.
+        raise InputError(re.split(r" Config search path:| full_key:| Set the environment variable", message)[0]) from error
 
 
 def _plain(config: dict[Any, Any]) -> dict[str, Any]:

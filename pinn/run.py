@@ -152,7 +152,7 @@ def evaluate(
         output.mkdir(parents=True, exist_ok=True)
         _write_solution(output / "solution.npz", evaluation)
         write_text(output / "evaluation.json", to_json(result))
-        save_figures(evaluation, {}, [], type(solution.problem).__name__, output)
+        save_figures(evaluation, columns(solution.history), list(config["training"]), type(solution.problem).__name__, output)
         console.print(f"written to {output}")
     return result
 

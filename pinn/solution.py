@@ -37,7 +37,7 @@ class Solution:
     metrics: dict[str, Any] = field(default_factory=dict)
     """What `metrics.json` of a run holds; documented in docs/runs.md."""
     history: list[dict[str, float]] = field(default_factory=list)
-    """One row for each look at the held-out points: step, seconds, stage, objective, residuals and errors."""
+    """One row for each look at the held-out points: step, seconds, stage, loss, validation, residuals and errors."""
 
     @property
     def problem(self) -> Problem:

@@ -53,7 +53,7 @@ class Checkpoints(Callback):
     def _write(self, training: Training) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         checkpoint.save(self.folder / "last.ckpt", {"recipe": self.recipe, "training": training.state_to_save()})
-        checkpoint.save(self.folder / "best.ckpt", {"recipe": self.recipe, "state": training.best_state})
+        checkpoint.save(self.folder / "best.ckpt", {"recipe": self.recipe, "state": training.best_state, "history": training.history})
         self._written = time.monotonic()
 
 
@@ -88,7 +88,7 @@ class ProgressBar(Callback):
         name, stage = list(training.stages.items())[training.stage]
         row = training.history[-1]
         errors = [f"error {key.split('/')[1]} {value:.1e}" for key, value in row.items() if key.startswith("relative_l2/")]
-        state = ", ".join([f"objective {row['objective']:.1e}", *errors])
+        state = ", ".join([f"loss {row['loss']:.1e}", *errors])
         if self.bar is not None:
             self.bar.update(self.task, description=name, total=stage.steps, completed=training.step_in_stage, state=state)
         elif time.monotonic() - self._printed >= SECONDS_BETWEEN_LINES:
@@ -118,7 +118,7 @@ class ProgressBar(Callback):
 
 
 class Scalars(Callback):
-    """Writes each row of history to TensorBoard: `objective`, `residual/…`, `relative_l2/…` over steps."""
+    """Writes each row of history to TensorBoard: `loss`, `validation`, `residual/…`, `relative_l2/…` over steps."""
 
     def __init__(self) -> None:
         self._rows = 0

@@ -75,7 +75,7 @@ class Training(LightningModule):
         self.status = "running"
         self.reasons: list[str] = []
         self.history: list[Row] = []
-        self.best_objective = math.inf
+        self.best_validation = math.inf
         self.best_in_stage = math.inf
         self.best_step = 0
         self.best_state = _copy(model.state_dict())
@@ -148,21 +148,22 @@ class Training(LightningModule):
             held_out = self.held_out.loss()
         errors = self._errors()
         terms = self.held_out.terms
+        loss = held_out if self.objective is None else sum(self.objective.terms.values(), torch.zeros_like(held_out)) / 2
         # Everything that the device has to say since the last block comes over in one transfer.
-        numbers = torch.stack([held_out, *terms.values(), *errors.values()]).tolist()
-        objective, rest = numbers[0], numbers[1:]
-        row = {"step": self.step, "seconds": self.seconds_trained, "stage": self.stage, "objective": objective}
+        loss_value, validation, *rest = torch.stack([loss, held_out, *terms.values(), *errors.values()]).tolist()
+        row = {"step": self.step, "seconds": self.seconds_trained, "stage": self.stage}
+        row |= {"loss": loss_value, "validation": validation}
         row |= {f"residual/{name}": value for name, value in zip(terms, rest, strict=False)}
         row |= {f"relative_l2/{name}": value for name, value in zip(errors, rest[len(terms) :], strict=True)}
         self.history.append(row)
-        if not math.isfinite(objective):
+        if not math.isfinite(validation):
             worst = [name for name, value in zip(terms, rest, strict=False) if not math.isfinite(value)]
-            self._stop("diverged", f"the residual of {', '.join(worst) or 'the objective'} is {objective} after step {self.step}")
+            self._stop("diverged", f"the residual of {', '.join(worst)} is {validation} after step {self.step}")
             return
-        self.blocks_without_progress = 0 if objective < 0.9 * self.best_in_stage else self.blocks_without_progress + 1
-        self.best_in_stage = min(objective, self.best_in_stage)
-        if objective < self.best_objective:
-            self.best_objective, self.best_step = objective, self.step
+        self.blocks_without_progress = 0 if validation < 0.9 * self.best_in_stage else self.blocks_without_progress + 1
+        self.best_in_stage = min(validation, self.best_in_stage)
+        if validation < self.best_validation:
+            self.best_validation, self.best_step = validation, self.step
             self.best_state = _copy(self.model.state_dict())
         if self.target_error is not None and max(rest[len(terms) :]) <= self.target_error:
             self._stop("solved", f"the relative L2 error is at most {self.target_error:g} after step {self.step}")
@@ -185,7 +186,7 @@ class Training(LightningModule):
         return {name: norm(fields[name] - exact[name]) / norm(exact[name]) for name in exact}
 
     def _end_stage_if_due(self, stage: Stage, stuck: bool) -> None:
-        if self.history[-1]["objective"] <= stage.residual:
+        if self.history[-1]["validation"] <= stage.residual:
             reason = f"the residual target {stage.residual:g} is reached"
         elif self.step_in_stage >= stage.steps:
             reason = "all steps are taken"
@@ -196,7 +197,7 @@ class Training(LightningModule):
         else:
             return
         name = list(self.stages)[self.stage]
-        reached = self.history[-1]["objective"] <= stage.residual
+        reached = self.history[-1]["validation"] <= stage.residual
         self.reasons.append(f"{name}: {reason} after {self.step_in_stage} steps")
         if self.stage + 1 == len(self.stages):
             self.status = "solved" if reached else "stalled" if self.step_in_stage < stage.steps else "budget"
@@ -253,7 +254,7 @@ _COUNTERS = (
     "step",
     "blocks_without_progress",
     "seconds_trained",
-    "best_objective",
+    "best_validation",
     "best_in_stage",
     "best_step",
 )
