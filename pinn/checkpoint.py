@@ -25,7 +25,9 @@ def read(path: Path) -> dict[str, Any]:
         InputError: no file, not readable, not a checkpoint of pinn, or one of another layout.
     """
     if not path.is_file():
-        raise InputError(f"there is no checkpoint {path}; give the folder of a run, or a file that Solution.save wrote.")
+        raise InputError(
+            f"there is no checkpoint {path}; give the folder of a run, or a file that Solution.save wrote."
+        )
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:

@@ -69,7 +69,9 @@ def _in_one_line() -> Iterator[None]:
         if unknown := re.search(r"Could not override '(.*?)'", message):
             message = f"there is no key {unknown[1]!r} in the configuration; --cfg job shows them all"
         # What follows these words is for the authors of configurations, not for their users.
-        raise InputError(re.split(r" Config search path:| full_key:| Set the environment variable", message)[0]) from error
+        raise InputError(
+            re.split(r" Config search path:| full_key:| Set the environment variable", message)[0]
+        ) from error
 
 
 def _plain(config: dict[Any, Any]) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """The derivative of every residual with respect to every parameter, one row a point.
 
 Summing a residual over its points and differentiating gives the sum of the rows, not the rows. But a network meets its
-weights in matrix products y = x Wᵀ alone, and the row of a point is the sum of (∂r/∂y) xᵀ over all the products in which
-that point took part, also those that differentiating by the coordinates has added to the graph. So the residual is
-evaluated once with products that can be listened to (`_Product`), differentiated once, and the pairs (∂r/∂y, x) that pass by
-are contracted to rows: the cost is that of one gradient, plus writing the matrix.
+weights in matrix products y = x Wᵀ alone, and the row of a point is the sum of (∂r/∂y) xᵀ over all the products in
+which that point took part, also those that differentiating by the coordinates has added to the graph. So the residual
+is evaluated once with products that can be listened to (`_Product`), differentiated once, and the pairs (∂r/∂y, x) that
+pass by are contracted to rows: the cost is that of one gradient, plus writing the matrix.
 
-A network that uses its weights in any other way gets one copy of them for each point instead, which is slower and as exact.
+A network that uses its weights in any other way gets one copy of them for each point instead, which is slower and as
+exact.
 """
 
 from collections import defaultdict
@@ -22,7 +23,7 @@ from pinn.errors import InputError
 from pinn.model import Model
 
 Blocks = dict[str, Tensor]
-"""By name of a parameter: the derivatives by its entries, (points, entries). Parameters that do not matter are absent."""
+"""By name of a parameter: the derivatives by its entries, (points, entries); one that does not matter is absent."""
 
 
 def residual_jacobian(model: Model, constraint: str, points: Points) -> dict[str, tuple[Tensor, Blocks]]:
@@ -71,14 +72,14 @@ def _residuals(model: Model, constraint: str, points: Points, unknowns: Points, 
 def _copy_per_point(name: str, parameter: Tensor, count: int) -> Tensor:
     if parameter.ndim:
         raise InputError(
-            f"the unknown coefficient {name!r} has shape {tuple(parameter.shape)}; make it one nn.Parameter of shape () "
-            f"for each number."
+            f"the unknown coefficient {name!r} has shape {tuple(parameter.shape)}; make it one nn.Parameter of shape "
+            f"() for each number."
         )
     return parameter.detach().expand(count).clone().requires_grad_()
 
 
 class _Listener(TorchFunctionMode):
-    """While active, replaces the products x Wᵀ + b with the network's own weights by products that can be listened to."""
+    """While active, makes the products x Wᵀ + b with the network's own weights ones that can be listened to."""
 
     def __init__(self, parameters: dict[str, Tensor], count: int) -> None:
         super().__init__()
@@ -137,15 +138,22 @@ class _Product(torch.autograd.Function):
     """y = x Wᵀ + b, or y = x W: each is the derivative of the other, so the pair is closed under differentiation."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
-        ctx: Any, listener: _Listener, x: Tensor, weight: Tensor, token: Tensor, name: str, bias_name: str | None, bias: Any
+    def forward(
+        ctx: Any,
+        listener: _Listener,
+        x: Tensor,
+        weight: Tensor,
+        token: Tensor,
+        name: str,
+        bias_name: str | None,
+        bias: Any,
     ) -> Tensor:
         ctx.listener, ctx.name, ctx.bias_name = listener, name, bias_name
         ctx.save_for_backward(x, weight, token)
         return torch.nn.functional.linear(x, weight, bias)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, token = ctx.saved_tensors
         listener: _Listener = ctx.listener
         if not listener.listening:
@@ -160,13 +168,13 @@ class _Transposed(torch.autograd.Function):
     """y = x W, with W of shape (out, in): the derivative of `_Product`."""
 
     @staticmethod
-    def forward(ctx: Any, listener: _Listener, x: Tensor, weight: Tensor, token: Tensor, name: str) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, listener: _Listener, x: Tensor, weight: Tensor, token: Tensor, name: str) -> Tensor:
         ctx.listener, ctx.name = listener, name
         ctx.save_for_backward(x, weight, token)
         return x @ weight
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, token = ctx.saved_tensors
         listener: _Listener = ctx.listener
         if not listener.listening:

@@ -35,8 +35,8 @@ class Model(nn.Module):
         expected = (len(coordinates), len(self.problem.fields))
         if outputs.shape != expected:
             raise InputError(
-                f"the network returned shape {tuple(outputs.shape)} for {len(coordinates)} points, expected {expected}: "
-                f"one column for each of {', '.join(self.problem.fields)}."
+                f"the network returned shape {tuple(outputs.shape)} for {len(coordinates)} points, expected "
+                f"{expected}: one column for each of {', '.join(self.problem.fields)}."
             )
         return self.problem.apply_ansatz(points, dict(zip(self.problem.fields, outputs.unbind(-1), strict=True)))
 
@@ -55,7 +55,10 @@ class Model(nn.Module):
         """
         title = type(self.problem).__name__
         for constraint, quantities in points.items():
-            few = {name: values[:16].detach().requires_grad_(name in self.problem.coordinates) for name, values in quantities.items()}
+            few = {
+                name: values[:16].detach().requires_grad_(name in self.problem.coordinates)
+                for name, values in quantities.items()
+            }
             self._require_independent_points(few)
             parameters = [parameter for parameter in self.parameters() if parameter.requires_grad]
             with torch.enable_grad():
@@ -71,8 +74,8 @@ class Model(nn.Module):
                     )
                 if not torch.isfinite(row).all():
                     raise InputError(
-                        f"{title}: residual {name!r} is not finite at the start of training; look for a division by zero, "
-                        f"a logarithm or a root of a negative number in the equation or its coefficients."
+                        f"{title}: residual {name!r} is not finite at the start of training; look for a division by "
+                        f"zero, a logarithm or a root of a negative number in the equation or its coefficients."
                     )
 
     def _require_independent_points(self, points: Points) -> None:

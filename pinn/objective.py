@@ -11,9 +11,8 @@ from pinn.jacobian import residual_jacobian
 from pinn.model import Model
 from pinn.weighting import Fixed
 
-
 POINTS_PER_BLOCK = 1024
-"""How many points the Jacobian takes at a time. Measured best for 20 to 50 units: intermediate results stay in cache."""
+"""How many points the Jacobian takes at a time: measured best for 20 to 50 units, where all of it stays in cache."""
 
 
 class Objective:
@@ -71,7 +70,8 @@ class Objective:
         Points are taken in blocks, so that the memory beyond the result is bounded.
 
         Args:
-            out: where to write the matrix, if it has the right shape: making a large matrix anew costs more than filling it.
+            out: where to write the matrix, if it has the right shape: making a large matrix anew costs more than
+                filling it.
         """
         spans = self._spans()
         total = sum(len(span) for span in spans.values())

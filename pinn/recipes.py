@@ -1,8 +1,8 @@
 """Objects written down as plain values, {"_target_": "module.Class", argument: value, …}, and built again.
 
-A target is judged by the object that it resolves to, never by its name: only classes, and only those that are defined in
-pinn, torch.nn, torch.optim, Lightning's callbacks and loggers, or a module that the caller trusts. Functions and methods
-are refused, so that no text in a configuration or a file can make the program run something else.
+A target is judged by the object that it resolves to, never by its name: only classes, and only those that are defined
+in pinn, torch.nn, torch.optim, Lightning's callbacks and loggers, or a module that the caller trusts. Functions and
+methods are refused, so that no text in a configuration or a file can make the program run something else.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +42,9 @@ def rebuild(recipe: Recipe | None, trust: Sequence[str] = (), **more: Any) -> An
         InputError: a target that does not exist or is not trusted, or arguments that it refuses.
     """
     if recipe is None:
-        raise InputError("this object was not written down, as it was made from more than plain values; pass it yourself.")
+        raise InputError(
+            "this object was not written down, as it was made from more than plain values; pass it yourself."
+        )
     target = resolve(str(recipe["_target_"]), trust)
     arguments = {name: _build_inside(value, trust) for name, value in recipe.items() if name not in _RESERVED}
     if recipe.get("_partial_"):

@@ -20,8 +20,8 @@ from rich.table import Table
 from pinn import checkpoint
 from pinn.errors import InputError
 from pinn.evaluation import Evaluation
-from pinn.files import write_atomically, write_text
 from pinn.figures import save_figures
+from pinn.files import write_atomically, write_text
 from pinn.problems import Problem
 from pinn.recipes import rebuild
 from pinn.sampling import Collocation
@@ -60,7 +60,9 @@ def train(
     started = time.perf_counter() if started is None else started
     console = Console()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} exists and is not empty; go on with that run by resume={folder}, or name a new folder.")
+        raise InputError(
+            f"{folder} exists and is not empty; go on with that run by resume={folder}, or name a new folder."
+        )
     training, recipe = _prepare(config, console)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / ".hydra").mkdir()
@@ -138,21 +140,24 @@ def evaluate(
     torch.set_num_threads(config["trainer"]["threads"])
     solution = load(folder, trust=trust)
     evaluation = solution.evaluate(config["grid"] if grid is None else grid)
+    nodes = list(next(iter(evaluation.coordinates.values())).shape)
     result = {
-        "grid": list(next(iter(evaluation.coordinates.values())).shape),
+        "grid": nodes,
         "relative_l2": evaluation.relative_l2,
         "relative_l2_total": evaluation.relative_l2_total,
         "max_error": evaluation.max_error,
         "residual_rms": {name: row.square().mean().sqrt().item() for name, row in evaluation.residuals.items()},
     }
-    table = Table(title=f"{type(solution.problem).__name__} on a grid of {' × '.join(map(str, result['grid']))}")
+    table = Table(title=f"{type(solution.problem).__name__} on a grid of {' × '.join(map(str, nodes))}")
     _error_columns(table, evaluation)
     console.print(table)
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
         _write_solution(output / "solution.npz", evaluation)
         write_text(output / "evaluation.json", to_json(result))
-        save_figures(evaluation, columns(solution.history), list(config["training"]), type(solution.problem).__name__, output)
+        save_figures(
+            evaluation, columns(solution.history), list(config["training"]), type(solution.problem).__name__, output
+        )
         console.print(f"written to {output}")
     return result
 
@@ -219,7 +224,12 @@ def _look_here(trust: Sequence[str]) -> None:
 
 
 def _finish(
-    config: Mapping[str, Any], folder: Path, training: Training, recipe: dict[str, Any], console: Console, started: float
+    config: Mapping[str, Any],
+    folder: Path,
+    training: Training,
+    recipe: dict[str, Any],
+    console: Console,
+    started: float,
 ) -> int:
     """Train, measure, write everything, and say where it is."""
     logger = _logger(config, folder, training)
@@ -239,7 +249,9 @@ def _finish(
         console.print(f"interrupted; go on with: python scripts/train.py resume={folder}", highlight=False)
         return 128 + signal
     if training.status == "diverged":
-        console.print(f"[red]diverged[/red]: {training.reasons[-1]}; the best state before that is kept.", highlight=False)
+        console.print(
+            f"[red]diverged[/red]: {training.reasons[-1]}; the best state before that is kept.", highlight=False
+        )
     return EXIT_CODES.get(training.status, 0)
 
 
@@ -249,7 +261,9 @@ def _logger(config: Mapping[str, Any], folder: Path, training: Training) -> Logg
         return None
     # Events behind the checkpoint that a run goes on from would be there twice.
     make = rebuild(recipe, config["trust"])
-    return make(save_dir=folder, name="", version="tensorboard", purge_step=training.step + 1 if training.step else None)
+    return make(
+        save_dir=folder, name="", version="tensorboard", purge_step=training.step + 1 if training.step else None
+    )
 
 
 def _log_pictures(logger: TensorBoardLogger, pictures: Sequence[Path], step: int) -> None:
@@ -267,7 +281,7 @@ def _write_solution(path: Path, evaluation: Evaluation) -> None:
         **evaluation.fields,
         **{f"{name}_reference": values for name, values in evaluation.reference.items()},
     }
-    flat = {name: values.flatten().numpy() for name, values in arrays.items()}
+    flat: dict[str, Any] = {name: values.flatten().numpy() for name, values in arrays.items()}
     write_atomically(path, lambda file: np.savez_compressed(file, **flat))
 
 

@@ -73,8 +73,8 @@ class Grid(Sampler):
 class Collocation(nn.Module):
     """The collocation points of every constraint of a problem.
 
-    Draw k of a run with seed s is a function of (s, k) alone, so a run resumed at any step sees the points that it would
-    have seen. Designs are buffers: they move with the module, and points are made where they are used.
+    Draw k of a run with seed s is a function of (s, k) alone, so a run resumed at any step sees the points that it
+    would have seen. Designs are buffers: they move with the module, and points are made where they are used.
 
     Args:
         problem: gives the regions.
@@ -117,7 +117,11 @@ class Collocation(nn.Module):
         result = {}
         for name, region in self.regions.items():
             design = self.get_buffer(f"design_{name}")
-            unit = self.sampler.draw(design, _generator(design.device, self.seed, draw, name)) if region.dimension else design
+            unit = (
+                self.sampler.draw(design, _generator(design.device, self.seed, draw, name))
+                if region.dimension
+                else design
+            )
             result[name] = region.points(unit)
         return result
 

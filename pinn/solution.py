@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pinn import checkpoint
 from pinn.errors import InputError
 from pinn.evaluation import POINTS_AT_ONCE, Evaluation, evaluate
 from pinn.model import Model
 from pinn.networks import Scaled
 from pinn.problems import Problem
 from pinn.recipes import describe, rebuild
-from pinn import checkpoint
 
 Number = Tensor | np.ndarray[Any, Any] | float
 
@@ -47,15 +47,17 @@ class Solution:
     def __call__(self, **coordinates: Number | Sequence[float]) -> dict[str, Tensor]:
         """Return every field by name at points given by coordinate.
 
-        Numbers, sequences, arrays and tensors are broadcast to one shape, which the fields have too. Where a given tensor
-        requires grad, the fields can be differentiated by it with `pinn.derivatives`.
+        Numbers, sequences, arrays and tensors are broadcast to one shape, which the fields have too. Where a given
+        tensor requires grad, the fields can be differentiated by it with `pinn.derivatives`.
 
         Raises:
             InputError: a coordinate is missing or unknown.
         """
         names = self.problem.coordinates
         if set(coordinates) != set(names):
-            raise InputError(f"the coordinates are {', '.join(names)}; it was given {', '.join(coordinates) or 'none'}.")
+            raise InputError(
+                f"the coordinates are {', '.join(names)}; it was given {', '.join(coordinates) or 'none'}."
+            )
         like = next(self.model.parameters())
         given = [torch.as_tensor(coordinates[name], dtype=like.dtype, device=like.device) for name in names]
         values = torch.broadcast_tensors(*given)
@@ -88,8 +90,8 @@ def load(
 ) -> Solution:
     """Read a solution from a file that `Solution.save` wrote, or from the folder of a run.
 
-    Nothing in the file is executed. The classes of problem and network that it names are used only if they belong to pinn
-    or torch, or to a module in `trust`.
+    Nothing in the file is executed. The classes of problem and network that it names are used only if they belong to
+    pinn or torch, or to a module in `trust`.
 
     Args:
         path: the file or the folder.

@@ -255,9 +255,7 @@ def measure(training: Training, evaluation: Evaluation, *, seed: int, started: f
         "relative_l2_total": evaluation.relative_l2_total,
         "max_error": evaluation.max_error,
         "reference": None if reference is None else {"kind": reference.kind, "error": reference.error},
-        "residual_rms": {
-            name: value**0.5 / training.weighting.scale(name, 1) for name, value in weights.items()
-        },
+        "residual_rms": {name: value**0.5 / training.weighting.scale(name, 1) for name, value in weights.items()},
         "unknowns": {name: value.item() for name, value in problem.named_parameters()},
         "wall_seconds": {
             "setup": total - training.seconds_trained,

@@ -6,11 +6,11 @@ from pinn.errors import InputError
 
 
 class Fixed:
-    """Constant weights: a residual with weight w and N points enters as rows √(w/N) r_i, so that ½‖rows‖² = ½ w mean(r²).
+    """Constant weights: a residual with weight w at N points gives rows √(w/N) r_i, so that ½‖rows‖² = ½ w mean(r²).
 
     Args:
-        weights: a weight for a constraint (`walls`) or for one residual of a system (`equation.continuity`); what is not
-            named has weight 1, and the closer name wins.
+        weights: a weight for a constraint (`walls`) or for one residual of a system (`equation.continuity`); what is
+            not named has weight 1, and the closer name wins.
 
     Raises:
         InputError: a weight that is not a positive number.

@@ -1,4 +1,9 @@
-"""Evaluate a run on any grid: `python scripts/evaluate.py run=<folder> [grid=201] [output=<folder>] [trust=[my_module]]`."""
+"""Evaluate a run on any grid: `python scripts/evaluate.py run=<folder> [grid=201] [output=<folder>]`.
+
+grid: nodes a coordinate, or grid.x=201 grid.t=101 for one each; by default the run's own grid.
+output: a folder for solution.npz and the figures on that grid.
+trust: your own modules that the run needs: trust=[my_module].
+"""
 
 import sys
 from pathlib import Path
@@ -16,7 +21,6 @@ def main(words: list[str]) -> int:
 
     if {"-h", "--help"} & set(words):
         print(__doc__)
-        print("grid: nodes a coordinate, or grid.x=201 grid.t=101 for one each; by default the run's own grid.")
         return 0
     try:
         values: Any = OmegaConf.to_container(OmegaConf.from_dotlist(words))

@@ -6,7 +6,18 @@ from pathlib import Path
 from typing import Any
 
 STARTED = time.perf_counter()
-ANSWERED_BY_HYDRA = ("--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--version", "--shell-completion", "-sc")
+ANSWERED_BY_HYDRA = (
+    "--help",
+    "-h",
+    "--hydra-help",
+    "--cfg",
+    "-c",
+    "--info",
+    "-i",
+    "--version",
+    "--shell-completion",
+    "-sc",
+)
 
 
 def main(words: list[str]) -> int:

@@ -29,7 +29,9 @@ class Box:
 
     def __init__(self, **intervals: tuple[float, float]) -> None:
         if not intervals:
-            raise InputError("Box() was given no interval; give one for each coordinate, as in Box(x=(0, 1), t=(0, 1)).")
+            raise InputError(
+                "Box() was given no interval; give one for each coordinate, as in Box(x=(0, 1), t=(0, 1))."
+            )
         self.intervals = {name: _interval(name, pair) for name, pair in intervals.items()}
         self.coordinates = tuple(self.intervals)
         self.lower = tuple(pair[0] for pair in self.intervals.values())
@@ -43,7 +45,9 @@ class Box:
     def face(self, **fixed: float) -> Region:
         """Return the face on which one coordinate has one of its two end values: `face(t=0)` is the start of time."""
         if len(fixed) != 1:
-            raise InputError(f"face() takes one coordinate and its value, as in face(t=0); it was given {fixed or 'none'}.")
+            raise InputError(
+                f"face() takes one coordinate and its value, as in face(t=0); it was given {fixed or 'none'}."
+            )
         [(name, value)] = fixed.items()
         self._known(name)
         if value not in self.intervals[name]:
@@ -98,9 +102,7 @@ class Box:
 
     def contains(self, points: Points) -> Tensor:
         """Tell for each point whether it lies in the closed box: a boolean tensor of shape (points,)."""
-        inside = [
-            (points[name] >= lower) & (points[name] <= upper) for name, (lower, upper) in self.intervals.items()
-        ]
+        inside = [(points[name] >= lower) & (points[name] <= upper) for name, (lower, upper) in self.intervals.items()]
         return torch.stack(inside).all(dim=0)
 
     def _known(self, name: str) -> None:

@@ -100,9 +100,7 @@ class Union(Region):
         for part in self.parts:
             covered += part.measure
             ends.append(round(unit.shape[0] * covered / self.measure))
-        drawn = [
-            part.points(unit[start:end]) for part, start, end in zip(self.parts, ends[:-1], ends[1:], strict=True)
-        ]
+        drawn = [part.points(unit[start:end]) for part, start, end in zip(self.parts, ends[:-1], ends[1:], strict=True)]
         return {name: torch.cat([points[name] for points in drawn]) for name in drawn[0]}
 
     def __repr__(self) -> str:

@@ -1,5 +1,7 @@
 """The multilayer perceptron."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -52,7 +54,7 @@ class MLP(nn.Module):
             raise InputError(f"MLP: there is no activation {activation!r}; choose one of {', '.join(ACTIVATIONS)}.")
         sizes = [inputs, *[width] * depth, outputs]
         layers: list[nn.Module] = []
-        for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+        for fan_in, fan_out in pairwise(sizes):
             layer = nn.Linear(fan_in, fan_out)
             nn.init.xavier_normal_(layer.weight)
             nn.init.zeros_(layer.bias)

@@ -20,8 +20,8 @@ class Constraint:
     """A residual that must vanish on a region.
 
     The arguments of `residual` are bound by their names to coordinates, fields, components of the outward normal
-    (`n_x`) and, on periodic regions, fields at the image point (`u_image`). It returns one tensor of shape (points,), or
-    a dict of several by name.
+    (`n_x`) and, on periodic regions, fields at the image point (`u_image`). It returns one tensor of shape (points,),
+    or a dict of several by name.
     """
 
     region: Region
@@ -33,9 +33,10 @@ class _CheckedWhenBuilt(ABCMeta):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         problem = super().__call__(*args, **kwargs)
-        bound = inspect.signature(cls.__init__).bind(problem, *args, **kwargs)
+        # The signature of the class itself would be that of this method.
+        bound = inspect.signature(cls.__init__).bind(problem, *args, **kwargs)  # type: ignore[misc]
         bound.apply_defaults()
-        problem.arguments = {name: value for name, value in list(bound.arguments.items())[1:]}
+        problem.arguments = dict(list(bound.arguments.items())[1:])
         problem.check()
         return problem
 
@@ -119,14 +120,16 @@ class Problem(nn.Module, metaclass=_CheckedWhenBuilt):
         if image is not None:
             known |= {f"{field}_image": value for field, value in fields(image).items()}
         result = constraint.residual(**{argument: known[argument] for argument in _arguments(constraint.residual)})
-        rows = {f"{name}.{part}": row for part, row in result.items()} if isinstance(result, Mapping) else {name: result}
+        rows = (
+            {f"{name}.{part}": row for part, row in result.items()} if isinstance(result, Mapping) else {name: result}
+        )
         count = points[self.coordinates[0]].shape
         for row_name, row in rows.items():
             if not isinstance(row, Tensor) or row.shape != count:
                 given = tuple(row.shape) if isinstance(row, Tensor) else type(row).__name__
                 raise InputError(
-                    f"{type(self).__name__}: residual {row_name!r} has shape {given}, expected {tuple(count)}: one number "
-                    f"a point. Coordinates and fields have this shape too; combine them element by element."
+                    f"{type(self).__name__}: residual {row_name!r} has shape {given}, expected {tuple(count)}: one "
+                    f"number a point. Coordinates and fields have this shape too; combine them element by element."
                 )
         return rows
 
@@ -163,7 +166,9 @@ class Problem(nn.Module, metaclass=_CheckedWhenBuilt):
 def _arguments(function: Callable[..., Any]) -> tuple[str, ...]:
     """Names of the arguments that must be given."""
     return tuple(
-        name for name, parameter in inspect.signature(function).parameters.items() if parameter.default is parameter.empty
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is parameter.empty
     )
 
 

@@ -15,8 +15,8 @@ def cole_hopf(viscosity: float, nodes: int = 256) -> Callable[..., dict[str, Ten
         u(x, t) = -∫ sin(πy) w(y) dy / ∫ w(y) dy,   w = exp(-cos(πy) / 2πν) exp(-(x - y)² / 4νt).
 
     The substitution y = x - z √(4νt) leaves exp(-z²), the weight of Gauss-Hermite quadrature (Basdevant and others,
-    1986). The weights are normalised by a softmax, which cannot overflow however small ν is. The solution is odd and has
-    period 2 in x, so that it vanishes at x = ±1.
+    1986). The weights are normalised by a softmax, which cannot overflow however small ν is. The solution is odd and
+    has period 2 in x, so that it vanishes at x = ±1.
 
     Args:
         viscosity: ν > 0.

@@ -29,8 +29,8 @@ def _training(module: LightningModule) -> Training:
 class Checkpoints(Callback):
     """Writes `last.ckpt`, from which a training goes on exactly, and `best.ckpt`, the solution to use.
 
-    Both are written at the end and every ten seconds in between. `last.ckpt` holds the best state too, so that a run killed
-    between the two writes loses nothing.
+    Both are written at the end and every ten seconds in between. `last.ckpt` holds the best state too, so that a run
+    killed between the two writes loses nothing.
 
     Args:
         folder: where to write; it is made if it is missing.
@@ -53,7 +53,10 @@ class Checkpoints(Callback):
     def _write(self, training: Training) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         checkpoint.save(self.folder / "last.ckpt", {"recipe": self.recipe, "training": training.state_to_save()})
-        checkpoint.save(self.folder / "best.ckpt", {"recipe": self.recipe, "state": training.best_state, "history": training.history})
+        checkpoint.save(
+            self.folder / "best.ckpt",
+            {"recipe": self.recipe, "state": training.best_state, "history": training.history},
+        )
         self._written = time.monotonic()
 
 
@@ -87,10 +90,14 @@ class ProgressBar(Callback):
         self._say_reasons(training)
         name, stage = list(training.stages.items())[training.stage]
         row = training.history[-1]
-        errors = [f"error {key.split('/')[1]} {value:.1e}" for key, value in row.items() if key.startswith("relative_l2/")]
+        errors = [
+            f"error {key.split('/')[1]} {value:.1e}" for key, value in row.items() if key.startswith("relative_l2/")
+        ]
         state = ", ".join([f"loss {row['loss']:.1e}", *errors])
         if self.bar is not None:
-            self.bar.update(self.task, description=name, total=stage.steps, completed=training.step_in_stage, state=state)
+            self.bar.update(
+                self.task, description=name, total=stage.steps, completed=training.step_in_stage, state=state
+            )
         elif time.monotonic() - self._printed >= SECONDS_BETWEEN_LINES:
             steps = f"{training.step_in_stage}/{stage.steps} steps"
             self.console.print(f"{name}: {steps}, {state}, {training.seconds_trained:.0f} s", highlight=False)
@@ -140,7 +147,8 @@ class Scalars(Callback):
 class Signals(Callback):
     """Lets SIGINT and SIGTERM end a training after the step in progress, with everything saved.
 
-    A second signal ends the process at once. Signals can only be caught in the main thread; in any other this does nothing.
+    A second signal ends the process at once. Signals can only be caught in the main thread; in any other this does
+    nothing.
     """
 
     def __init__(self) -> None:

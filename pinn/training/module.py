@@ -10,7 +10,6 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from pinn.errors import InputError
 from pinn.model import Model
@@ -28,16 +27,18 @@ Row = dict[str, float]
 class Training(LightningModule):
     """Trains a model, one block of steps in each Lightning step.
 
-    Everything that a step depends on is in `state_to_save()`: parameters, optimizers, schedules, the counters from which
-    the points follow, and the best state so far. A run that goes on from it takes the very steps that it would have taken.
+    Everything that a step depends on is in `state_to_save()`: parameters, optimizers, schedules, the counters from
+    which the points follow, and the best state so far. A run that goes on from it takes the very steps that it would
+    have taken.
 
     Args:
         model: what is trained.
         collocation: the points of each draw.
         weighting: the scale of each residual.
         stages: by name, in order.
-        seconds: the training ends at the first step after so many seconds of training, however many runs they were spread
-            over; None sets no limit. A clock makes results differ between machines: it is a cap, not a stopping rule.
+        seconds: the training ends at the first step after so many seconds of training, however many runs they were
+            spread over; None sets no limit. A clock makes results differ between machines: it is a cap, not a stopping
+            rule.
         target_error: the training ends when the relative L2 error of the worst field on the held-out points is at
             most this; None, the default, never looks at the reference for a decision.
     """
@@ -55,7 +56,9 @@ class Training(LightningModule):
         self.automatic_optimization = False
         if not stages:
             raise InputError("a training needs at least one stage; it was given none.")
-        if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0):
+        if seconds is not None and (
+            isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0
+        ):
             raise InputError(f"seconds must be a positive number or null; it was given {seconds!r}.")
         if target_error is not None and model.problem.reference() is None:
             raise InputError("target_error needs a problem with a reference; leave it null.")
@@ -81,6 +84,7 @@ class Training(LightningModule):
         self.best_state = _copy(model.state_dict())
         self.interrupted = False
         self.objective: Objective | None = None
+        self._draw = 0
         self._started = 0.0
 
     def configure_optimizers(self) -> list[Optimizer]:
@@ -148,7 +152,9 @@ class Training(LightningModule):
             held_out = self.held_out.loss()
         errors = self._errors()
         terms = self.held_out.terms
-        loss = held_out if self.objective is None else sum(self.objective.terms.values(), torch.zeros_like(held_out)) / 2
+        loss = (
+            held_out if self.objective is None else sum(self.objective.terms.values(), torch.zeros_like(held_out)) / 2
+        )
         # Everything that the device has to say since the last block comes over in one transfer.
         loss_value, validation, *rest = torch.stack([loss, held_out, *terms.values(), *errors.values()]).tolist()
         row = {"step": self.step, "seconds": self.seconds_trained, "stage": self.stage}

@@ -44,15 +44,17 @@ class Stage:
         for name, least in {"steps": 1, "block": 1, "resample": 0, "patience": 0}.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise InputError(f"a stage's {name} must be a whole number of at least {least}; it was given {value!r}.")
+                raise InputError(
+                    f"a stage's {name} must be a whole number of at least {least}; it was given {value!r}."
+                )
         if isinstance(self.residual, bool) or not isinstance(self.residual, int | float) or not self.residual >= 0:
             raise InputError(f"a stage's residual must be a number of at least 0; it was given {self.residual!r}.")
         if not math.isfinite(self.residual):
             raise InputError(f"a stage's residual must be finite; it was given {self.residual!r}.")
         if not callable(self.optimizer):
             raise InputError(
-                f"a stage's optimizer must make an optimizer from parameters, as partial(torch.optim.Adam, lr=1e-3) does; "
-                f"it was given {self.optimizer!r}."
+                f"a stage's optimizer must make an optimizer from parameters, as partial(torch.optim.Adam, lr=1e-3) "
+                f"does; it was given {self.optimizer!r}."
             )
 
 
@@ -70,5 +72,5 @@ def advance(optimizer: Optimizer, objective: Objective, steps: int) -> int:
     group["max_iter"] = steps
     # The limit on evaluations would otherwise be the one derived from the constructor's max_iter.
     group["max_eval"] = 10 * steps
-    optimizer.step(objective)  # type: ignore[arg-type]
+    optimizer.step(objective)
     return state["n_iter"] - before
