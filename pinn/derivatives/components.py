@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinn.derivatives.contract import check_tensor
 from pinn.derivatives.errors import ShapeError
 
 Coordinates = Tensor | Sequence[Tensor]
@@ -23,6 +24,8 @@ Field = Tensor | Sequence[Tensor] | Rows
 def inputs(coordinates: Coordinates) -> Sequence[Tensor]:
     """The tensors that autograd differentiates with respect to."""
     if not isinstance(coordinates, Tensor):
+        for coordinate in coordinates:
+            check_tensor(coordinate, "coordinate")
         return coordinates
     if coordinates.ndim != 2:
         raise ShapeError(

@@ -71,7 +71,7 @@ def divergence(
         DerivativeError: a clause of the contract is broken; its kinds are in `pinn.derivatives.errors`.
     """
     frame, n = frame_at(coordinates, system), len(lines(coordinates))
-    if rank(fields) == 1:
+    if rank(fields) < 2:
         return vector_divergence(vector(fields, n), coordinates, frame)
     rows = matrix(fields, n)
     if frame.curvatures and len(rows) != n:
