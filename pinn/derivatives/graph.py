@@ -92,11 +92,15 @@ def _selection(value: Value | None) -> tuple[int, range] | None:
     """The dimension along which an operation selects and the indices that it takes; None for any other operation."""
     if value is None:
         return None
-    node: Any = value[0]  # the attributes of a node depend on its operation
+    node: Any = value[0]  # which attributes a node has depends on its operation
     output, kind = value[1], node.name()
+    outputs = [tuple(metadata.shape) for metadata in node._input_metadata]
     if kind == "UnbindBackward0":
-        rank = len(node._input_metadata[output].shape) + 1
-        return _signed(node._saved_dim) % rank, range(output, output + 1)
+        return _signed(node._saved_dim) % (len(outputs[output]) + 1), range(output, output + 1)
+    if kind in ("SplitBackward0", "SplitWithSizesBackward0"):
+        dim = _signed(node._saved_dim) % len(outputs[output])
+        start = sum(shape[dim] for shape in outputs[:output])
+        return dim, range(start, start + outputs[output][dim])
     if kind not in ("SelectBackward0", "SliceBackward0"):
         return None
     shape = node._saved_self_sym_sizes
