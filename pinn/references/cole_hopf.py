@@ -30,7 +30,7 @@ def cole_hopf(viscosity: float, nodes: int = 256) -> Callable[..., dict[str, Ten
     roots, weights = roots_hermite(nodes)
 
     def solution(x: Tensor, t: Tensor) -> dict[str, Tensor]:
-        z = torch.as_tensor(roots, dtype=x.dtype, device=x.device)
+        z = torch.as_tensor(roots, dtype=x.dtype, device=x.device).unsqueeze(0)
         log_weight = torch.log(torch.as_tensor(weights, dtype=torch.float64).clamp(min=1e-300)).to(x)
         y = x.unsqueeze(-1) - torch.sqrt(4 * viscosity * t).unsqueeze(-1) * z
         share = torch.softmax(log_weight - torch.cos(pi * y) / (2 * pi * viscosity), dim=-1)

@@ -1,0 +1,86 @@
+"""Every problem that ships is the one that its documentation states: its exact solution solves it, and no other problem."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+import torch
+from helpers.mutants import mutants
+from helpers.shipped import SHIPPED, Shipped
+
+from pinn.config import options
+from pinn.domains import Points
+from pinn.problems import Problem
+from pinn.references import Reference
+
+POINTS = 1000
+
+FLAT_PRESSURE = "the exact pressure does not depend on y"
+SAME_GAUGE = "the exact pressure, given at another point of the domain, fixes the same constant"
+EQUIVALENT = {
+    "kovasznay": {
+        "u * v_x + v * v_y + p_y -> u * v_x + v * v_y - p_y": FLAT_PRESSURE,
+        "p_y -> 1.001 * p_y": FLAT_PRESSURE,
+        "-0.5 -> 0.5 in self.domain.point(x=-0.5, y=-0.5)": SAME_GAUGE,
+    },
+}
+"""By problem: mutants that the same solution solves, with the reason why."""
+
+
+def residuals(problem: Problem, reference: Reference) -> Points:
+    """Every residual that a solution leaves at 1,000 random points of its region."""
+    generator = torch.Generator().manual_seed(0)
+
+    def solution(at: Points) -> Points:
+        return reference(**{name: at[name] for name in problem.coordinates})
+
+    rows: Points = {}
+    for name, constraint in problem.constraints().items():
+        unit = torch.rand(POINTS, constraint.region.dimension, dtype=torch.float64, generator=generator)
+        points = constraint.region.points(unit)
+        leaves = {key: value.requires_grad_(key in problem.coordinates) for key, value in points.items()}
+        rows |= problem.residuals(name, leaves, solution)
+    return rows
+
+
+def solves(problem: Problem, reference: Reference, expected: Shipped) -> bool:
+    """Whether the reference solves this problem on the domain that was promised."""
+    if problem.domain.intervals != expected.domain:
+        return False
+    return all(row.abs().max() <= expected.tolerance for row in residuals(problem, reference).values())
+
+
+def test_every_configured_problem_is_tested_here() -> None:
+    assert sorted(SHIPPED) == options("problem")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_exact_solution_leaves_no_residual(name: str) -> None:
+    expected = SHIPPED[name]
+    problem = expected.problem()
+    reference = problem.reference()
+    assert reference is not None
+    assert problem.domain.intervals == expected.domain
+    for row_name, row in residuals(problem, reference).items():
+        assert row.shape == (POINTS,)
+        assert row.abs().max() <= expected.tolerance, row_name
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_exact_solution_solves_no_mutant_of_the_problem(name: str) -> None:
+    expected = SHIPPED[name]
+    reference = expected.problem().reference()
+    assert reference is not None
+    source = Path(inspect.getfile(expected.problem)).read_text(encoding="utf-8")
+    survivors, count = set(), 0
+    for mutant in mutants(source, untouched=expected.of_the_reference):
+        count += 1
+        try:
+            problem = mutant.run(expected.problem.__module__)[expected.problem.__name__]()
+            alive = solves(problem, reference, expected)
+        except ValueError:
+            continue
+        if alive:
+            survivors.add(mutant.change)
+    assert count >= 10, "a problem has more numbers and signs than that"
+    assert survivors == set(EQUIVALENT.get(name, {}))
