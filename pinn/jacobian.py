@@ -41,7 +41,9 @@ def residual_jacobian(model: Model, constraint: str, points: Points) -> dict[str
     weights = {name: p.detach() for name, p in model.network.named_parameters()}
     unknowns = {name: _copy_per_point(name, p, count) for name, p in model.problem.named_parameters()}
 
-    listener = _Listener(weights, count)
+    trained = {name: weights[name] for name, p in model.network.named_parameters() if p.requires_grad}
+
+    listener = _Listener(trained, count)
 
     def heard(x: Tensor) -> Tensor:
         with listener:
@@ -51,8 +53,8 @@ def residual_jacobian(model: Model, constraint: str, points: Points) -> dict[str
     if listener.complete:
         return {name: (row.detach(), listener.differentiate(row, unknowns)) for name, row in rows.items()}
 
-    copies = {name: weight.expand(count, *weight.shape).requires_grad_() for name, weight in weights.items()}
-    for_each_point = vmap(lambda weights, x: functional_call(model.network, weights, (x.unsqueeze(0),)).squeeze(0))
+    copies = {name: weight.expand(count, *weight.shape).requires_grad_() for name, weight in trained.items()}
+    for_each_point = vmap(lambda copy, x: functional_call(model.network, copy, (x.unsqueeze(0),)).squeeze(0))
     rows = _residuals(model, constraint, points, unknowns, lambda x: for_each_point(copies, x))
     names = [*(f"network.{name}" for name in copies), *(f"problem.{name}" for name in unknowns)]
     inputs = [*copies.values(), *unknowns.values()]

@@ -9,7 +9,7 @@ from torch.func import functional_call
 from pinn.domains import Points
 from pinn.jacobian import residual_jacobian
 from pinn.model import Model
-from pinn.weighting import Fixed
+from pinn.weighting import Weighting
 
 POINTS_PER_BLOCK = 1024
 """How many points the Jacobian takes at a time: measured best for 20 to 50 units, where all of it stays in cache."""
@@ -28,7 +28,7 @@ class Objective:
         weighting: the scale of every residual.
     """
 
-    def __init__(self, model: Model, points: Mapping[str, Points], weighting: Fixed) -> None:
+    def __init__(self, model: Model, points: Mapping[str, Points], weighting: Weighting) -> None:
         self.model, self.weighting = model, weighting
         coordinates = model.problem.coordinates
         self.points = {
@@ -73,7 +73,7 @@ class Objective:
             out: where to write the matrix, if it has the right shape: making a large matrix anew costs more than
                 filling it.
         """
-        spans = self._spans()
+        spans = self.spans()
         total = sum(len(span) for span in spans.values())
         columns = sum(parameter.numel() for parameter in self.parameters)
         example = self.parameters[0]
@@ -94,6 +94,14 @@ class Objective:
         self._remember({name: rows[span.start : span.stop] for name, span in spans.items()})
         return out, rows
 
+    def jacobian_by_residual(self) -> dict[str, Tensor]:
+        """Return the derivatives of each residual by name, unscaled, (points, parameters)."""
+        matrix, _ = self.jacobian()
+        return {
+            name: matrix[span.start : span.stop] / self.weighting.scale(name, len(span))
+            for name, span in self.spans().items()
+        }
+
     def _place(self, out: Tensor, derivatives: Mapping[str, Tensor], scale: float) -> None:
         """Write the scaled blocks of all parameters side by side, zeros for those that a residual does not use."""
         at = 0
@@ -106,7 +114,7 @@ class Objective:
                     columns.zero_()
                 at += parameter.numel()
 
-    def _spans(self) -> dict[str, range]:
+    def spans(self) -> dict[str, range]:
         """Return which rows of the whole belong to each residual; one point of each constraint tells their names."""
         spans, at = {}, 0
         for name, points in self.points.items():

@@ -1,6 +1,7 @@
 """Plain modules that map points (points, inputs) to outputs (points, outputs). They know no PDE."""
 
 from pinn.networks.mlp import MLP
+from pinn.networks.random_features import RandomFeatures
 from pinn.networks.scaled import Scaled
 
-__all__ = ["MLP", "Scaled"]
+__all__ = ["MLP", "RandomFeatures", "Scaled"]

