@@ -180,6 +180,7 @@ def _prepare(config: Mapping[str, Any], console: Console) -> tuple[Training, dic
     problem = rebuild(_recipe(config, "problem"), trust)
     if not isinstance(problem, Problem):
         raise InputError(f"problem: {type(problem).__name__} is not a pinn.Problem; derive it from that class.")
+    problem.domain.grid_sizes(config["grid"])
     sampler = rebuild(_recipe(config, "sampling"), trust)
     collocation = partial(
         Collocation,

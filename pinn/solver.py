@@ -78,6 +78,7 @@ def solve(
         InputError: something that was given does not fit; nothing has been trained then.
     """
     started = time.perf_counter()
+    problem.domain.grid_sizes(grid)
     training, recipe = prepare(
         problem=problem,
         network=network,

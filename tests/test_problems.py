@@ -1,4 +1,4 @@
-"""Every problem that ships is the one that its documentation states: its exact solution solves it, and no other problem."""
+"""Every problem that ships is the one that its documentation states: its exact solution solves it and no other."""
 
 import inspect
 from pathlib import Path

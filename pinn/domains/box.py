@@ -90,15 +90,20 @@ class Box:
             dtype: floating dtype of the coordinates, torch's default if None.
             device: where to make them, torch's default if None.
         """
-        sizes = dict.fromkeys(self.coordinates, shape) if isinstance(shape, int) else dict(shape)
-        if set(sizes) != set(self.coordinates):
-            raise InputError(f"grid() needs a size for each of {', '.join(self.coordinates)}; it was given {shape}.")
-        if any(not isinstance(size, int) or size < 2 for size in sizes.values()):
-            raise InputError(f"grid() needs whole numbers of nodes, at least 2 a coordinate; it was given {shape}.")
         axes = [
-            torch.linspace(*self.intervals[name], sizes[name], dtype=dtype, device=device) for name in self.coordinates
+            torch.linspace(*self.intervals[name], size, dtype=dtype, device=device)
+            for name, size in self.grid_sizes(shape).items()
         ]
         return dict(zip(self.coordinates, torch.meshgrid(*axes, indexing="ij"), strict=True))
+
+    def grid_sizes(self, shape: int | Mapping[str, int]) -> dict[str, int]:
+        """Return the number of nodes by coordinate, or raise InputError if `shape` is not one for `grid`."""
+        sizes = dict(shape) if isinstance(shape, Mapping) else dict.fromkeys(self.coordinates, shape)
+        if set(sizes) != set(self.coordinates):
+            raise InputError(f"a grid needs a size for each of {', '.join(self.coordinates)}; it was given {shape!r}.")
+        if any(isinstance(size, bool) or not isinstance(size, int) or size < 2 for size in sizes.values()):
+            raise InputError(f"a grid needs whole numbers of nodes, at least 2 a coordinate; it was given {shape!r}.")
+        return {name: sizes[name] for name in self.coordinates}
 
     def contains(self, points: Points) -> Tensor:
         """Tell for each point whether it lies in the closed box: a boolean tensor of shape (points,)."""

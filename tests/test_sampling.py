@@ -1,0 +1,102 @@
+"""Collocation points: where they lie, how many there are, and that a draw depends on its number alone."""
+
+import pytest
+import torch
+from helpers.shipped import SHIPPED
+
+from pinn.config import options
+from pinn.errors import InputError
+from pinn.problems import Kovasznay, Poisson
+from pinn.sampling import Collocation, Grid, Sampler, Sobol, Uniform
+
+SAMPLERS: dict[str, Sampler] = {"sobol": Sobol(), "uniform": Uniform(), "grid": Grid()}
+
+
+def equal(first: dict[str, dict[str, torch.Tensor]], second: dict[str, dict[str, torch.Tensor]]) -> bool:
+    return all(torch.equal(first[name][key], second[name][key]) for name in first for key in first[name])
+
+
+def test_every_configured_sampler_is_tested_here() -> None:
+    assert set(options("sampling")) <= set(SAMPLERS)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("problem", SHIPPED)
+def test_points_are_where_the_constraints_hold(problem: str, sampler: str) -> None:
+    made = SHIPPED[problem].problem()
+    draw = Collocation(made, SAMPLERS[sampler], points=64, boundary_points=16)(0)
+    assert list(draw) == list(made.constraints())
+    for name, constraint in made.constraints().items():
+        dimension = constraint.region.dimension
+        count = len(draw[name][made.coordinates[0]])
+        assert made.domain.contains(draw[name]).all()
+        assert count == {len(made.coordinates): 64, 0: 1}.get(dimension, 16)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_draw_is_a_function_of_seed_and_number(sampler: str) -> None:
+    problem = Poisson()
+    collocation = Collocation(problem, SAMPLERS[sampler], 50, 20, seed=3)
+    seventh = collocation(7)
+    for number in (0, 1, 2):
+        collocation(number)
+    torch.manual_seed(123)
+    assert equal(collocation(7), seventh)
+    assert equal(Collocation(problem, SAMPLERS[sampler], 50, 20, seed=3)(7), seventh)
+
+
+@pytest.mark.parametrize("sampler", ["sobol", "uniform"])
+def test_another_seed_or_number_or_constraint_gives_other_points(sampler: str) -> None:
+    problem = Poisson()
+    draw = Collocation(problem, SAMPLERS[sampler], 50, 50, seed=3)
+    first = draw(0)["equation"]["x"]
+    assert not torch.equal(first, draw(1)["equation"]["x"])
+    assert not torch.equal(first, Collocation(problem, SAMPLERS[sampler], 50, 50, seed=4)(0)["equation"]["x"])
+    assert not torch.equal(first, draw(0)["boundary"]["x"])
+
+
+def test_drawing_leaves_the_global_generator_alone() -> None:
+    before = torch.random.get_rng_state()
+    Collocation(Poisson(), Uniform(), 10, 10)(0)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize("sampler", ["sobol", "grid"])
+def test_designs_fill_the_square_evenly(sampler: str) -> None:
+    """Each of 8 × 8 cells gets one of 64 points: 64 independent ones would miss (63/64)^64 = 37 % of the cells."""
+    design = SAMPLERS[sampler].design(64, 2)
+    cells = (design * 8).floor()
+    assert len(torch.unique(cells, dim=0)) == 64
+
+
+@pytest.mark.parametrize(
+    ("count", "dimension", "cells"), [(1000, 3, 1000), (999, 3, 729), (10, 2, 9), (1, 2, 1), (3, 2, 1)]
+)
+def test_a_grid_takes_the_largest_that_fits(count: int, dimension: int, cells: int) -> None:
+    design = Grid().design(count, dimension)
+    assert design.shape == (cells, dimension)
+    assert ((design > 0) & (design < 1)).all()
+
+
+def test_dtype_and_counts_follow_what_was_asked() -> None:
+    collocation = Collocation(Kovasznay(), Sobol(), 30, 12, counts={"sides": 5}).to(torch.float64)
+    draw = collocation(0)
+    assert {name: len(points["x"]) for name, points in draw.items()} == {"equation": 30, "sides": 5, "gauge": 1}
+    assert all(value.dtype == torch.float64 for points in draw.values() for value in points.values())
+
+
+BAD = [
+    ({"points": 0}, "equation needs a whole number of points, at least 1; it was given 0"),
+    ({"points": 2.5}, "equation needs a whole number"),
+    ({"points": "many"}, "equation needs a whole number"),
+    ({"boundary_points": -1}, "boundary needs a whole number"),
+    ({"boundary_points": True}, "boundary needs a whole number"),
+    ({"counts": {"walls": 5}}, "names walls; the constraints are equation, boundary"),
+    ({"counts": {"boundary": 0}}, "boundary needs a whole number"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD)
+def test_counts_that_are_none_are_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Collocation(Poisson(), Sobol(), **{"points": 10, "boundary_points": 10, **change})
