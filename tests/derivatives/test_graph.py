@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pinn.derivatives import CoordinateError, divergence, gradient, jacobian, laplacian, partial, polar
 
-ROWS = torch.rand(5, 3, dtype=torch.float64, requires_grad=True)
+ROWS = torch.linspace(0.1, 1.5, 15, dtype=torch.float64).reshape(5, 3).requires_grad_()
 ZERO = torch.zeros(5, dtype=torch.float64)
 
 # Ways to take a column, as functions of its number.
