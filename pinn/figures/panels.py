@@ -78,8 +78,8 @@ def draw_map(axes: Axes, cut: Cut, values: Array, scale: Scale) -> None:
     axes.set_xlabel(label(horizontal))
     axes.set_ylabel(label(vertical))
     width, height = panel_size(cut)
-    axes.locator_params("x", nbins=max(1, int(width / 0.6)))  # inches enough for the number at a tick
-    axes.locator_params("y", nbins=max(1, int(height / 0.4)))
+    axes.locator_params("x", nbins=max(1, int(width / 0.5)))  # half an inch holds the number at a tick
+    axes.locator_params("y", nbins=max(1, int(height / 0.5)))
 
 
 def draw_line(axes: Axes, cut: Cut, values: Array, text: str, **line: Any) -> None:

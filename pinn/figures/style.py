@@ -58,9 +58,9 @@ def style() -> Iterator[None]:
 def new_figure(width: float, height: float, title: str) -> Figure:
     """Return an empty figure, sizes in inches, that belongs to no display and to no global list of figures.
 
-    The compressed layout keeps panels of fixed aspect together; it needs a least width, or long labels leave no room.
+    The compressed layout keeps panels of fixed aspect together.
     """
-    figure = Figure(figsize=(max(width, 3.2), height), layout=ConstrainedLayoutEngine(compress=True, w_pad=0.12))
+    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(compress=True, w_pad=0.12))
     figure.suptitle(title)
     return figure
 
