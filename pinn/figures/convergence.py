@@ -1,7 +1,7 @@
 """How the training went: the loss over steps, the error over time."""
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from pinn.figures.style import COLOURS, GREY, Array, label, new_figure, style
 
 RESIDUAL, ERROR = "residual/", "relative_l2/"
-LETTER = 0.02
+LETTER = 0.022
 """Width of a letter as a share of the panel's width."""
 
 
@@ -41,7 +41,7 @@ def plot_convergence(history: Mapping[str, Sequence[float]], stages: Sequence[st
                 _curve(losses, columns["step"], values, name.removeprefix(RESIDUAL), lw=1.0)
         _curve(losses, columns["step"], columns["validation"], "validation", color=GREY, ls="-")
         _curve(losses, columns["step"], columns["loss"], "loss", color="black", ls="-")
-        _finish(losses, columns["step"], columns["stage"], "step", "loss and its terms (mean squares)")
+        _finish(losses, columns["step"], columns["stage"], "step", "loss and its terms")
         _name_stages(losses, columns["step"], columns["stage"], stages)
         for axes in others:
             for name, values in errors.items():
@@ -70,11 +70,19 @@ def _finish(axes: Axes, abscissa: Array, stage: Array, over: str, what: str) -> 
 
 
 def _name_stages(axes: Axes, steps: Array, stage: Array, stages: Sequence[str]) -> None:
-    """Write each name above the panel where its stage begins, upright if one of them has too little room."""
-    bounds = [0.0, *steps[np.flatnonzero(np.diff(stage))], steps.max(initial=0)]
+    """Write each name above the panel where its stage begins, on the lowest line that is free there."""
+    begins = [0.0, *steps[np.flatnonzero(np.diff(stage))]]
     names = [stages[int(index)] for index, _ in groupby(stage)]
-    room = [(right - left) / LETTER for left, right in pairwise(bounds)]
-    crowded = any(letters < len(name) * bounds[-1] for letters, name in zip(room, names, strict=False))
-    for left, name in zip(bounds, names, strict=False):
-        place = {"rotation": 90, "ha": "center"} if crowded else {"ha": "left"}
-        axes.annotate(name, (left, 1.02), xycoords=axes.get_xaxis_transform(), color=GREY, fontsize=8, **place)
+    ends: list[float] = []  # of the last name on each line
+    for begin, name in zip(begins, names, strict=False):
+        line = next((line for line, end in enumerate(ends) if end <= begin), len(ends))
+        ends[line : line + 1] = [begin + LETTER * (len(name) + 1) * steps[-1]]
+        axes.annotate(
+            name,
+            (begin, 1),
+            xycoords=axes.get_xaxis_transform(),
+            xytext=(0, 3 + 10 * line),
+            textcoords="offset points",
+            color=GREY,
+            fontsize=8,
+        )
