@@ -1,5 +1,6 @@
 """Configurations, composed and checked before anything heavy is loaded or anything is written. Imports no torch."""
 
+import itertools
 import re
 import secrets
 from collections.abc import Iterator, Sequence
@@ -7,8 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -17,10 +20,15 @@ from pinn.errors import InputError
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 
-OPEN = ("weights.", "counts.")
-"""Keys that take any name: `weights.walls=10` adds one."""
+KEYS = (
+    *("problem", "network", "training", "sampling", "weighting", "trainer", "logger"),
+    *("seed", "dtype", "points", "boundary_points", "counts", "weights", "seconds", "target_error", "grid", "trust"),
+)
+"""What a configuration may say at its top level."""
 
-OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
+OPEN = tuple(f"{group}." for group in ("problem", "network", "training", "sampling", "weighting", "weights", "counts"))
+"""Beginnings of keys that need not be in the configuration yet: names of constraints, and arguments of constructors,
+which refuse what they do not know. `problem.viscosity=0.01` and `weights.walls=10` need none of Hydra's plus signs."""
 
 
 def read(overrides: Sequence[str], config_dir: str | None = None) -> tuple[dict[str, Any], Path, dict[str, Any]]:
@@ -36,12 +44,12 @@ def read(overrides: Sequence[str], config_dir: str | None = None) -> tuple[dict[
     Raises:
         InputError: an unknown option or key, or a word that cannot be parsed.
     """
-    search = [f"hydra.searchpath=[file://{Path(config_dir).absolute()}]"] if config_dir else []
     if config_dir and not Path(config_dir).is_dir():
         raise InputError(f"--config-dir {config_dir} is no folder; give one with problem/<name>.yaml inside.")
-    words = [f"++{word}" if word.startswith(OPEN) else word for word in overrides]
+    search = [f"hydra.searchpath=[file://{Path(config_dir).absolute()}]"] if config_dir else []
+    register_resolvers()
     with _in_one_line(), initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        composed = compose("train", overrides=[*words, *search], return_hydra_config=True)
+        composed = compose("train", overrides=[*with_pluses(overrides), *search], return_hydra_config=True)
         HydraConfig.instance().set_config(composed)
         folder = Path(composed.hydra.run.dir)
         hydra = OmegaConf.masked_copy(composed, ["hydra"])
@@ -52,7 +60,48 @@ def read(overrides: Sequence[str], config_dir: str | None = None) -> tuple[dict[
         record = OmegaConf.to_container(hydra, resolve=False)
     if not isinstance(config, dict) or not isinstance(record, dict):
         raise InputError("the configuration must be a mapping of keys to values.")
+    check_keys(_plain(config))
     return _plain(config), folder, _plain(record)
+
+
+def check_keys(config: dict[str, Any]) -> None:
+    """Raise InputError unless the configuration says exactly what a run needs."""
+    if unknown := set(config) - set(KEYS):
+        raise InputError(f"there is no key {', '.join(sorted(unknown))}; the keys are {', '.join(sorted(KEYS))}.")
+    if missing := set(KEYS) - set(config):
+        raise InputError(f"the configuration says nothing about {', '.join(sorted(missing))}.")
+
+
+def register_resolvers() -> None:
+    """Teach OmegaConf `${unique:}`, six hexadecimal digits that make the folder of a run its own."""
+    OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
+
+
+def with_pluses(overrides: Sequence[str]) -> list[str]:
+    """Return the words as Hydra wants them, which asks for `++` before a key that is not there yet."""
+    return [f"++{word}" if word.startswith(OPEN) else word for word in overrides]
+
+
+def sweep(overrides: Sequence[str]) -> list[list[str]]:
+    """Return the words of each run that words with several values ask for: `seed=0,1` asks for two."""
+    with _in_one_line():
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+        choices = [
+            [f"{word.get_key_element()}={value}" for value in word.sweep_string_iterator()]
+            if word.is_sweep_override()
+            else [str(word.input_line)]
+            for word in parsed
+        ]
+    return [list(words) for words in itertools.product(*choices)]
+
+
+def parse(words: Sequence[str]) -> dict[str, Any]:
+    """Return the values that words like `grid.x=201` or `seconds=20` set, without any configuration behind them."""
+    if bad := [word for word in words if not re.match(r"[\w.]+=", word)]:
+        raise InputError(f"{bad[0]!r} says nothing; write key=value.")
+    with _in_one_line():
+        values = OmegaConf.to_container(OmegaConf.from_dotlist(list(words)))
+    return _plain(values) if isinstance(values, dict) else {}
 
 
 def options(group: str) -> list[str]:
@@ -62,16 +111,20 @@ def options(group: str) -> list[str]:
 
 @contextmanager
 def _in_one_line() -> Iterator[None]:
+    # Hydra raises a ValueError of its own for `problem=null`.
     try:
         yield
-    except (HydraException, OmegaConfBaseException) as error:
-        message = " ".join(str(error).split())
-        if unknown := re.search(r"Could not override '(.*?)'", message):
-            message = f"there is no key {unknown[1]!r} in the configuration; --cfg job shows them all"
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
         # What follows these words is for the authors of configurations, not for their users.
-        raise InputError(
-            re.split(r" Config search path:| full_key:| Set the environment variable", message)[0]
-        ) from error
+        aside = r" Config search path:| full_key:| Set the environment variable| See https://hydra.cc"
+        message = re.split(aside, " ".join(str(error).split()))[0]
+        if unknown := re.search(r"Could not override '(.*?)'", message):
+            message = f"there is no key {unknown[1]!r} in the configuration; --cfg job shows them all."
+        elif unknown := re.search(r"Could not find '(\w+)/(.*?)' Available options in '.*?': (.*)", message):
+            message = f"there is no {unknown[1]} {unknown[2]!r}; choose one of {', '.join(unknown[3].split())}."
+        elif "Config group override must be a string" in message:
+            message = "an option cannot be null; name one of those that --help lists."
+        raise InputError(message) from error
 
 
 def _plain(config: dict[Any, Any]) -> dict[str, Any]:

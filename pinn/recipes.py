@@ -5,6 +5,7 @@ in pinn, torch.nn, torch.optim, Lightning's callbacks and loggers, or a module t
 methods are refused, so that no text in a configuration or a file can make the program run something else.
 """
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
@@ -47,15 +48,25 @@ def rebuild(recipe: Recipe | None, trust: Sequence[str] = (), **more: Any) -> An
         )
     target = resolve(str(recipe["_target_"]), trust)
     arguments = {name: _build_inside(value, trust) for name, value in recipe.items() if name not in _RESERVED}
-    if recipe.get("_partial_"):
-        return partial(target, **arguments, **more)
-    try:
-        return target(**arguments, **more)
-    except TypeError as error:
-        if error.__traceback__ is not None and error.__traceback__.tb_next is None:
-            # Raised by the call itself: the arguments do not fit the signature.
-            raise InputError(f"{target.__name__}: {str(error).removeprefix(f'{target.__name__}.')}.") from error
-        raise
+    later = bool(recipe.get("_partial_"))
+    _require_arguments(target, {**arguments, **more}, complete=not later)
+    return partial(target, **arguments, **more) if later else target(**arguments, **more)
+
+
+def _require_arguments(target: type, arguments: Mapping[str, Any], *, complete: bool) -> None:
+    """Raise InputError unless the constructor takes these arguments and, if they are to be complete, needs no more."""
+    # The signature of a class may be that of its metaclass; that of `object` says that it takes everything.
+    constructor = target.__init__  # type: ignore[misc]
+    own = constructor is not object.__init__
+    parameters = list(inspect.signature(constructor).parameters.values())[1:] if own else []
+    names = [parameter.name for parameter in parameters if parameter.kind not in _VARIADIC]
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+    if unknown := [name for name in arguments if name not in names and not takes_any]:
+        takes = ", ".join(names) or "no arguments"
+        raise InputError(f"{target.__name__} does not know {', '.join(unknown)}; it takes {takes}.")
+    needed = [p.name for p in parameters if p.default is p.empty and p.kind not in _VARIADIC]
+    if missing := [name for name in needed if complete and name not in arguments]:
+        raise InputError(f"{target.__name__} needs {', '.join(missing)} as well.")
 
 
 def resolve(name: str, trust: Sequence[str] = ()) -> type:
@@ -79,10 +90,10 @@ def resolve(name: str, trust: Sequence[str] = ()) -> type:
 
 
 def _refusal(name: str, allowed: Sequence[str]) -> str:
-    return (
-        f"{name!r} may not be built: it must be a class defined in {', '.join(allowed)}. "
-        f"For a module of your own say trust=[{name.partition('.')[0]}]."
-    )
+    refusal = f"{name!r} may not be built: it must be a class defined in {', '.join(allowed)}."
+    if any(_inside(name, package) for package in allowed):
+        return refusal
+    return f"{refusal} For a module of your own say trust=[{name.partition('.')[0]}]."
 
 
 def _inside(module: str, package: str) -> bool:
@@ -106,3 +117,4 @@ def _is_plain(value: Any) -> bool:
 
 
 _RESERVED = ("_target_", "_partial_")
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)

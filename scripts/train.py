@@ -2,41 +2,25 @@
 
 import sys
 import time
+from argparse import ArgumentParser
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
+
+from pinn.errors import InputError
 
 STARTED = time.perf_counter()
-ANSWERED_BY_HYDRA = (
-    "--help",
-    "-h",
-    "--hydra-help",
-    "--cfg",
-    "-c",
-    "--info",
-    "-i",
-    "--version",
-    "--shell-completion",
-    "-sc",
-)
 
 
 def main(words: list[str]) -> int:
     """Run what the words of the command line say and return the exit code."""
-    # Hydra and the checks of pinn.config come first: a mistake or a question is answered without loading torch.
-    from pinn.errors import InputError
+    return in_one_line(lambda: follow(words))
 
+
+def in_one_line(action: Callable[[], int]) -> int:
+    """Return the exit code of an action, or say in one line what kept it from its end."""
     try:
-        if any(word.split("=")[0] in ANSWERED_BY_HYDRA for word in words) or {"-m", "--multirun"} & set(words):
-            return hydra_main()
-        overrides, config_dir = split(words)
-        if any(word.startswith("resume=") for word in overrides):
-            return resume(overrides)
-        from pinn import config
-
-        values, folder, hydra = config.read(overrides, config_dir)
-        from pinn.run import train
-
-        return train(values, folder, hydra={"overrides": overrides, **hydra}, started=STARTED)
+        return action()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -47,60 +31,76 @@ def main(words: list[str]) -> int:
         return 130
 
 
-def split(words: list[str]) -> tuple[list[str], str | None]:
-    """Separate overrides from the one flag that goes with them, `--config-dir`."""
-    from pinn.errors import InputError
+class Parser(ArgumentParser):
+    """Knows the flags; the words between them are Hydra's business."""
 
-    overrides: list[str] = []
-    config_dir = None
-    rest = iter(words)
-    for word in rest:
-        flag, _, value = word.partition("=")
-        if flag in ("--config-dir", "-cd"):
-            config_dir = value or next(rest, None)
-        elif word.startswith("-"):
-            raise InputError(f"there is no flag {word}; see --help.")
-        else:
-            overrides.append(word)
-    return overrides, config_dir
+    def __init__(self) -> None:
+        super().__init__(add_help=False, allow_abbrev=False)
+        self.add_argument("overrides", nargs="*")
+        self.add_argument("-cd", "--config-dir")
+        self.add_argument("-m", "--multirun", action="store_true")
+        # Hydra answers these itself.
+        self.add_argument("-h", "--help", action="store_true")
+        self.add_argument("-c", "--cfg")
+        self.add_argument("-i", "--info", nargs="?", const="all")
+        self.add_argument("-sc", "--shell-completion", action="store_true")
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage."""
+        raise InputError(f"{message}; see --help.")
+
+
+def follow(words: list[str]) -> int:
+    """Answer a question, go on with a run, or start one or several."""
+    # Neither Hydra nor pinn.config loads torch: a question or a mistake is answered within a second.
+    from pinn import config
+
+    given = Parser().parse_intermixed_args(words)
+    if given.shell_completion:
+        return ask_hydra(words)
+    if given.help or given.cfg or given.info:
+        config.read(given.overrides, given.config_dir)
+        return ask_hydra(config.with_pluses(words))
+    if any(word.startswith("resume=") for word in given.overrides):
+        return resume(given.overrides)
+    runs = config.sweep(given.overrides) if given.multirun else [given.overrides]
+    # One of several runs that cannot be done leaves the others alone.
+    return max([in_one_line(lambda run=run: train(run, given.config_dir)) for run in runs])
+
+
+def train(overrides: list[str], config_dir: str | None) -> int:
+    """Start a run."""
+    from pinn import config
+
+    values, folder, hydra = config.read(overrides, config_dir)
+    from pinn.run import train
+
+    return train(values, folder, hydra={"overrides": overrides, **hydra}, started=STARTED)
 
 
 def resume(overrides: list[str]) -> int:
     """Go on with the run in the folder that `resume=` names."""
-    from omegaconf import OmegaConf
+    from pinn import config
 
+    changes = config.parse(overrides)
+    folder = changes.pop("resume")
+    if folder is None:
+        raise InputError("resume= needs the folder of a run, as in resume=outputs/poisson/<date>_<time>_<unique>.")
     from pinn.run import resume
 
-    values: Any = OmegaConf.to_container(OmegaConf.from_dotlist(overrides))
-    return resume(Path(str(values.pop("resume"))), values, started=STARTED)
+    return resume(Path(str(folder)), changes, started=STARTED)
 
 
-def hydra_main() -> int:
-    """Let Hydra answer a question, or start several runs one after another."""
+def ask_hydra(words: list[str]) -> int:
+    """Let Hydra answer a question about configurations."""
     import hydra
-    from hydra.core.hydra_config import HydraConfig
-    from omegaconf import DictConfig, OmegaConf
 
-    from pinn.config import CONFIGS
+    from pinn.config import CONFIGS, register_resolvers
 
-    codes: list[int] = []
-
-    @hydra.main(config_path=str(CONFIGS), config_name="train", version_base="1.3")
-    def job(composed: DictConfig) -> None:
-        from pinn.errors import InputError
-        from pinn.run import train
-
-        values: Any = OmegaConf.to_container(composed, resolve=True)
-        folder = Path(HydraConfig.get().runtime.output_dir)
-        try:
-            codes.append(train(values, folder / "run", started=time.perf_counter()))
-        except InputError as error:
-            # One run of many: the others go on.
-            print(f"error: {error}", file=sys.stderr)
-            codes.append(2)
-
-    job()
-    return max(codes, default=0)
+    register_resolvers()
+    sys.argv[1:] = words
+    hydra.main(config_path=str(CONFIGS), config_name="train", version_base="1.3")(lambda config: None)()
+    return 0
 
 
 if __name__ == "__main__":

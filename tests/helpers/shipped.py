@@ -30,7 +30,7 @@ SHIPPED = {
     "poisson": Shipped(Poisson, {"x": UNIT, "y": UNIT}, tolerance=1e-13),  # 2π² = 20
     "heat": Shipped(Heat, {"x": UNIT, "t": UNIT}, tolerance=1e-13),  # 0.1 (3π)² / 2 = 4
     "wave": Shipped(Wave, {"x": UNIT, "t": UNIT}, tolerance=1e-12),  # (8π)² / 2 = 316
-    # ν u_xx, some 50 at the front, is the curvature of a quotient of two sums over 256 nodes that cancel to a hundredth.
+    # ν u_xx, some 50 at the front, is the curvature of a quotient of two sums over 256 nodes cancelling to a 100th.
     "burgers": Shipped(Burgers, {"x": (-1.0, 1.0), "t": UNIT}, tolerance=1e-11, of_the_reference=("reference",)),
     # u u_x, 2.6 × 3; the conditions are computed by the formula of the reference, so that formula is mutated too.
     "kovasznay": Shipped(
