@@ -12,6 +12,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -46,6 +47,8 @@ def read(overrides: Sequence[str], config_dir: str | None = None) -> tuple[dict[
     """
     if config_dir and not Path(config_dir).is_dir():
         raise InputError(f"--config-dir {config_dir} is no folder; give one with problem/<name>.yaml inside.")
+    if several := [word for word, override in _parsed(overrides) if override.is_sweep_override()]:
+        raise InputError(f"{several[0]} names several values; add -m for one run with each, or write a list as [0,1].")
     search = [f"hydra.searchpath=[file://{Path(config_dir).absolute()}]"] if config_dir else []
     register_resolvers()
     with _in_one_line(), initialize_config_dir(str(CONFIGS), version_base="1.3"):
@@ -84,15 +87,27 @@ def with_pluses(overrides: Sequence[str]) -> list[str]:
 
 def sweep(overrides: Sequence[str]) -> list[list[str]]:
     """Return the words of each run that words with several values ask for: `seed=0,1` asks for two."""
-    with _in_one_line():
-        parsed = OverridesParser.create().parse_overrides(list(overrides))
-        choices = [
-            [f"{word.get_key_element()}={value}" for value in word.sweep_string_iterator()]
-            if word.is_sweep_override()
-            else [str(word.input_line)]
-            for word in parsed
-        ]
+    choices = [
+        [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+        if override.is_sweep_override()
+        else [word]
+        for word, override in _parsed(overrides)
+    ]
     return [list(words) for words in itertools.product(*choices)]
+
+
+def _parsed(words: Sequence[str]) -> list[tuple[str, Override]]:
+    """Return each word with what Hydra's grammar makes of it."""
+    parser = OverridesParser.create()
+    parsed = []
+    for word in words:
+        try:
+            parsed.append((word, parser.parse_override(word)))
+        except HydraException as error:
+            raise InputError(
+                f"{word!r} cannot be read; write key=value, with quotes around what is unusual."
+            ) from error
+    return parsed
 
 
 def parse(words: Sequence[str]) -> dict[str, Any]:
