@@ -7,9 +7,15 @@ from torch import Tensor, nn
 
 from pinn.domains import Points
 from pinn.errors import InputError
+from pinn.networks import Scaled
 from pinn.problems import Problem
 
 Network = Callable[[Tensor], Tensor]
+
+
+def scaled(problem: Problem, network: nn.Module) -> "Model":
+    """Put a problem and a network together, inputs scaled to the domain."""
+    return Model(problem, Scaled(network, problem.domain.lower, problem.domain.upper))
 
 
 class Model(nn.Module):

@@ -114,6 +114,11 @@ class Objective:
                     columns.zero_()
                 at += parameter.numel()
 
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return sum(len(span) for span in self.spans().values())
+
     def spans(self) -> dict[str, range]:
         """Return which rows of the whole belong to each residual; one point of each constraint tells their names."""
         spans, at = {}, 0

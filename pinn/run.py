@@ -189,13 +189,14 @@ def _prepare(config: Mapping[str, Any], console: Console) -> tuple[Training, dic
         boundary_points=config["boundary_points"],
         counts=config["counts"],
     )
-    stages = {name: rebuild(_recipe(config["training"], name), trust) for name in config["training"]}
+    stages = {name: rebuild(_recipe(config["training"], name), trust) for name in config["training"] or {}}
     return prepare(
         problem=problem,
-        network=rebuild(_recipe(config, "network"), trust),
-        stages=stages,
+        network=_unless_auto(config, "network"),
+        stages=stages or None,
         collocation=collocation,
-        weighting=rebuild(_recipe(config, "weighting"), trust, weights=config["weights"]),
+        weighting=_unless_auto(config, "weighting", weights=config["weights"]),
+        weights=config["weights"],
         seconds=config["seconds"],
         target_error=config["target_error"],
         seed=config["seed"],
@@ -203,6 +204,14 @@ def _prepare(config: Mapping[str, Any], console: Console) -> tuple[Training, dic
         accelerator=config["trainer"]["accelerator"],
         console=console,
     )
+
+
+def _unless_auto(config: Mapping[str, Any], key: str, **arguments: Any) -> Any:
+    """Build what the configuration names; an option without a target leaves the choice to the plan."""
+    recipe = config.get(key)
+    if isinstance(recipe, Mapping) and "_target_" in recipe and recipe["_target_"] is None:
+        return None
+    return rebuild(_recipe(config, key), config["trust"], **arguments)
 
 
 def _recipe(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -310,7 +319,7 @@ def _report(
     console: Console, metrics: Mapping[str, Any], evaluation: Evaluation, folder: Path, logger: Logger | None
 ) -> None:
     """Print one table: errors, residuals, size, time, and where the files are."""
-    table = Table(title=f"{metrics['problem']}: {metrics['status']}", show_header=False, title_justify="left")
+    table = Table(title=metrics["problem"], show_header=False, title_justify="left")
     table.add_column(style="bold")
     table.add_column()
     for name in evaluation.fields:
@@ -331,6 +340,7 @@ def _report(
     table.add_row("parameters", f"{metrics['parameters']:,}")
     table.add_row("steps", f"{metrics['steps']:,} (best after {metrics['best_step']:,})")
     wall = metrics["wall_seconds"]
+    table.add_row("ended", metrics["stopped"][-1] if metrics["stopped"] else metrics["status"])
     table.add_row("wall time", f"{wall['total']:.1f} s, {wall['train']:.1f} s of it training")
     table.add_row("device", f"{metrics['device']}, {metrics['dtype']}")
     table.add_section()

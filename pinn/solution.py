@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from pinn import checkpoint
 from pinn.errors import InputError
 from pinn.evaluation import POINTS_AT_ONCE, Evaluation, evaluate
-from pinn.model import Model
-from pinn.networks import Scaled
+from pinn.model import Model, scaled
 from pinn.problems import Problem
 from pinn.recipes import describe, rebuild
 
@@ -125,8 +124,7 @@ def build_model(problem: Problem, network: Callable[..., nn.Module], dtype: torc
         network: called with the numbers of inputs and outputs.
         dtype: of parameters and buffers.
     """
-    inside = network(inputs=len(problem.coordinates), outputs=len(problem.fields))
-    return Model(problem, Scaled(inside, problem.domain.lower, problem.domain.upper)).to(dtype)
+    return scaled(problem, network(inputs=len(problem.coordinates), outputs=len(problem.fields))).to(dtype)
 
 
 def write_recipe(problem: Problem, network: Callable[..., nn.Module], dtype: torch.dtype) -> dict[str, Any]:

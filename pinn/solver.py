@@ -21,14 +21,13 @@ from torch import nn
 
 from pinn.errors import InputError
 from pinn.evaluation import Evaluation
-from pinn.networks import MLP
-from pinn.optimizers import LevenbergMarquardt
+from pinn.plan import plan
 from pinn.problems import Problem
 from pinn.sampling import Collocation, Sampler, Sobol
 from pinn.solution import Solution, build_model, write_recipe
 from pinn.training import Stage, Training
 from pinn.training.callbacks import Checkpoints, ProgressBar, Scalars, Signals
-from pinn.weighting import Fixed
+from pinn.weighting import Weighting
 
 METRICS_SCHEMA = 1
 """Number of the layout of metrics.json."""
@@ -37,14 +36,15 @@ METRICS_SCHEMA = 1
 def solve(
     problem: Problem,
     *,
-    network: Callable[..., nn.Module] = partial(MLP, width=20, depth=2),
+    network: Callable[..., nn.Module] | None = None,
     stages: Mapping[str, Stage] | None = None,
-    points: int = 1000,
-    boundary_points: int = 200,
+    points: int = 2500,
+    boundary_points: int = 400,
     counts: Mapping[str, int] | None = None,
     sampler: Sampler | None = None,
+    weighting: Weighting | None = None,
     weights: Mapping[str, float] | None = None,
-    seconds: float | None = 60.0,
+    seconds: float | None = 50.0,
     seed: int = 0,
     dtype: str = "float64",
     accelerator: str = "auto",
@@ -60,13 +60,15 @@ def solve(
 
     Args:
         problem: what to solve.
-        network: called with the numbers of inputs and outputs; `functools.partial(MLP, width=32)` for other sizes.
-        stages: optimizers by name, in order; by default Levenberg-Marquardt for at most 2,000 steps.
+        network: called with the numbers of inputs and outputs, as `functools.partial(MLP, width=32)`; chosen from the
+            problem if None, see `pinn.plan`.
+        stages: optimizers by name, in order; chosen likewise if None.
         points: collocation points of each constraint on the interior.
         boundary_points: of each constraint on a region of lower dimension.
         counts: numbers of points for single constraints, by name.
         sampler: how points are placed; by default a Sobol sequence, shifted anew at each draw.
-        weights: of constraints or single residuals in the objective, by name; 1 where nothing is said.
+        weighting: how residuals are scaled; chosen likewise if None.
+        weights: of constraints or single residuals in the objective, by name, for the weighting that is chosen.
         seconds: the longest time to train; None for no limit.
         seed: of network and points.
         dtype: float64 or float32.
@@ -86,13 +88,14 @@ def solve(
         collocation=partial(
             Collocation, sampler=sampler or Sobol(), points=points, boundary_points=boundary_points, counts=counts
         ),
-        weighting=Fixed(weights),
+        weighting=weighting,
+        weights=weights,
         seconds=seconds,
         seed=seed,
         dtype=dtype,
         accelerator=accelerator,
+        console=console,
     )
-    console = Console(stderr=True, quiet=not progress)
     fit(training, console=console)
     solution = Solution(training.model, recipe, history=training.history)
     solution.metrics = measure(training, solution.evaluate(grid), seed=seed, started=started)
@@ -102,16 +105,17 @@ def solve(
 def prepare(
     *,
     problem: Problem,
-    network: Callable[..., nn.Module],
-    stages: Mapping[str, Stage],
+    network: Callable[..., nn.Module] | None,
+    stages: Mapping[str, Stage] | None,
     collocation: Callable[..., Collocation],
-    weighting: Fixed,
+    weighting: Weighting | None,
+    weights: Mapping[str, float] | None,
     seconds: float | None,
     seed: int,
     dtype: str,
     accelerator: str,
     target_error: float | None = None,
-    console: Console | None = None,
+    console: Console,
 ) -> tuple[Training, dict[str, Any]]:
     """Build everything that a training needs, on its device, and check that it fits together.
 
@@ -126,16 +130,20 @@ def prepare(
     precision = DTYPES.get(dtype)
     if precision is None:
         raise InputError(f"dtype must be one of {', '.join(DTYPES)}; it was given {dtype!r}.")
-    device = choose_device(accelerator, precision, console or Console(stderr=True))
+    device = choose_device(accelerator, precision, console)
+    points = collocation(problem, seed=seed).to(device, precision)
+    problem.to(device, precision)
+    chosen = plan(problem, points, network, stages, weighting, weights)
+    if None in (network, stages, weighting):
+        console.print(f"[bold]plan[/bold] {chosen.reason}", highlight=False)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = build_model(problem, network, precision).to(device)
-    points = collocation(problem, seed=seed).to(device, precision)
+        model = build_model(problem, chosen.network, precision).to(device)
     draw = points(0)
     model.check(draw)
-    weighting.check([row for name in draw for row in _row_names(model, name, draw[name])])
-    training = Training(model, points, weighting, stages, seconds, target_error)
-    return training, write_recipe(problem, network, precision)
+    chosen.weighting.check([row for name in draw for row in _row_names(model, name, draw[name])])
+    training = Training(model, points, chosen.weighting, chosen.stages, seconds, target_error)
+    return training, write_recipe(problem, chosen.network, precision)
 
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}

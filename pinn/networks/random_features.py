@@ -49,11 +49,3 @@ class RandomFeatures(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Evaluate the fields."""
         return self.output(torch.sin(nn.functional.linear(x, self.directions * self.scale, self.phases)))
-
-    def first(self, features: int, scale: Tensor) -> "RandomFeatures":
-        """Return a network of the first so many features at another scale, its fields zero."""
-        smaller = RandomFeatures(self.directions.shape[1], self.output.out_features, features)
-        smaller = smaller.to(self.directions)
-        smaller.directions, smaller.phases = self.directions[:features], self.phases[:features]
-        smaller.scale = scale
-        return smaller

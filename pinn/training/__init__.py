@@ -1,7 +1,6 @@
 """How a solution is found: stages of optimizers in one Lightning fit, with checkpoints, progress and signals."""
 
-from pinn.training.feature_scales import FeatureScales
 from pinn.training.module import Training
 from pinn.training.stage import Stage
 
-__all__ = ["FeatureScales", "Stage", "Training"]
+__all__ = ["Stage", "Training"]

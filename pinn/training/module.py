@@ -77,7 +77,6 @@ class Training(LightningModule):
         self.seconds_trained = 0.0
         self.status = "running"
         self.reasons: list[str] = []
-        self.notes: list[str] = []
         self.history: list[Row] = []
         self.best_validation = math.inf
         self.best_in_stage = math.inf
@@ -134,14 +133,11 @@ class Training(LightningModule):
             self.trainer.should_stop = True
 
     def _begin_stage(self) -> None:
-        """Go on from the best state so far, prepare it, choose the weights, and look at the held-out points."""
-        stage, _ = self._current()
+        """Go on from the best state so far, choose the weights, and look at the held-out points."""
         self.step_in_stage, self.blocks_without_progress = 0, 0
         self.best_in_stage = self.best_validation = math.inf
         self.objective = None
         self.model.load_state_dict(self.best_state)
-        if stage.prepare is not None:
-            self.notes.append(stage.prepare(self.model, self.collocation))
         first = Objective(self.model, self.collocation(self.step), self.weighting)
         self.weighting.adapt(first.jacobian_by_residual)
         self._close_block()
@@ -239,7 +235,6 @@ class Training(LightningModule):
             "best_state": self.best_state,
             "history": self.history,
             "reasons": list(self.reasons),
-            "notes": list(self.notes),
             "weight_factors": dict(self.weighting.factors),
             "status": self.status,
         }
@@ -256,7 +251,7 @@ class Training(LightningModule):
             setattr(self, name, saved["counters"][name])
         self.best_state = _copy(saved["best_state"])
         self.history = list(saved["history"])
-        self.reasons, self.notes = list(saved["reasons"]), list(saved["notes"])
+        self.reasons = list(saved["reasons"])
         self.weighting.factors = dict(saved["weight_factors"])
         self.status = saved["status"]
         unfinished = self.step_in_stage < list(self.stages.values())[self.stage].steps

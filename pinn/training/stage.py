@@ -9,9 +9,7 @@ from torch.optim import LBFGS, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from pinn.errors import InputError
-from pinn.model import Model
 from pinn.objective import Objective
-from pinn.sampling import Collocation
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,6 @@ class Stage:
         patience: the stage ends after this many blocks that have not lowered the best objective on the held-out
             points by at least a tenth; 0 never.
         schedule: makes a learning-rate schedule from the optimizer, stepped after every step.
-        prepare: called with the model and the collocation before the first step; says in a line what it did.
 
     Raises:
         InputError: a number outside its range.
@@ -42,7 +39,6 @@ class Stage:
     residual: float = 0.0
     patience: int = 0
     schedule: Callable[[Optimizer], LRScheduler] | None = None
-    prepare: Callable[[Model, Collocation], str] | None = None
 
     def __post_init__(self) -> None:
         for name, least in {"steps": 1, "block": 1, "resample": 0, "patience": 0}.items():

@@ -1,0 +1,123 @@
+"""How fast random features should oscillate, found from the residuals that they leave."""
+
+import itertools
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pinn.model import Model, scaled
+from pinn.networks import RandomFeatures
+from pinn.objective import Objective
+from pinn.optimizers import LeastSquares, LevenbergMarquardt
+from pinn.problems import Problem
+from pinn.sampling import Collocation
+from pinn.weighting import Equilibrated
+
+LADDER = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+"""Scales that are tried for all inputs together, in units of half the domain."""
+NEWTON_STEPS = 10
+"""Steps of a trial on a problem that is not linear; Kovasznay flow has settled by then."""
+ROWS_PER_UNKNOWN = 3
+"""Of a trial: enough for the residual on fresh points to be that on all, few enough to be quick."""
+HOPELESS = 1e-2
+"""Relative residual of the best rung on a problem that is not linear, above which no finer search can help."""
+TRAIN, FRESH = 0, 1
+"""Numbers of the draws of points that a trial is solved on and judged on."""
+
+
+@dataclass(frozen=True)
+class FeatureScale:
+    """The best scale that was found."""
+
+    scale: list[float]
+    """For each coordinate."""
+    residual: float
+    """Objective on fresh points after a trial with half of the features, relative to that of fields that are zero."""
+    trials: int
+
+
+def find_scale(problem: Problem, collocation: Collocation, features: int, linear: bool) -> FeatureScale:
+    """Choose the scale of `RandomFeatures` for a problem.
+
+    A trial takes half of the features and a part of the points, solves, and is judged by the residuals on fresh points. The
+    ladder 2, 4, …, 64 for all inputs together is climbed until it has become worse twice; then single inputs go up and down
+    by factors of 2 as long as that halves the residual, and once by √2. Only residuals are looked at, never a
+    reference, and no clock: the same seed finds the same scale.
+
+    Args:
+        problem: what is to be solved.
+        collocation: its points; their dtype and device are used.
+        features: of the network that is to be trained.
+        linear: whether one solve is enough; otherwise a trial is a few Levenberg-Marquardt steps.
+    """
+    search = _Search(problem, collocation, max(1, features // 2), linear)
+    one = torch.ones(len(problem.coordinates), dtype=torch.float64)
+    best, least, worse = one, float("inf"), 0
+    for rung in LADDER:
+        residual = search.residual(rung * one)
+        best, least, worse = (rung * one, residual, 0) if residual < least else (best, least, worse + 1)
+        if worse == 2:
+            break
+    if not linear and least > HOPELESS:
+        return FeatureScale(best.tolist(), least, search.trials)
+    factor = 2.0
+    while True:
+        moves = [_scaled_in(best, i, by) for i, by in itertools.product(range(len(one)), (factor, 1 / factor))]
+        residuals = [search.residual(move) for move in moves]
+        improved = min(residuals) < least / 2
+        if improved:
+            least = min(residuals)
+            best = moves[residuals.index(least)]
+        if factor < 2:
+            break
+        factor = 2.0 if improved else 2.0**0.5
+    return FeatureScale(best.tolist(), least, search.trials)
+
+
+def _scaled_in(scale: Tensor, index: int, factor: float) -> Tensor:
+    moved = scale.clone()
+    moved[index] *= factor
+    return moved
+
+
+class _Search:
+    def __init__(self, problem: Problem, collocation: Collocation, features: int, linear: bool) -> None:
+        self.problem, self.features, self.linear = problem, features, linear
+        self.like = next(collocation.buffers())
+        self.judge: Equilibrated | None = None
+        self.trials = 0
+        points, self.fresh = collocation(TRAIN), collocation(FRESH)
+        unknowns = features * len(problem.fields)
+        stride = max(1, Objective(self._model([1.0]), points, Equilibrated()).rows // (ROWS_PER_UNKNOWN * unknowns))
+        self.points = {
+            name: {key: value[::stride] for key, value in quantities.items()} for name, quantities in points.items()
+        }
+
+    @torch.no_grad()
+    def residual(self, scale: Tensor) -> float:
+        """Return the relative objective on fresh points after one trial at this scale."""
+        self.trials += 1
+        weighting = Equilibrated()
+        objective = Objective(self._model(scale.tolist()), self.points, weighting)
+        weighting.adapt(objective.jacobian_by_residual)
+        # All scales are compared by one measure: the weights that the first of them gave.
+        self.judge = self.judge or weighting
+        fresh = Objective(objective.model, self.fresh, self.judge)
+        before = fresh.loss()
+        if self.linear:
+            LeastSquares(objective.parameters).step(objective)
+        else:
+            optimizer = LevenbergMarquardt(objective.parameters, damping=1e-6, factor=5.0)
+            for _ in range(NEWTON_STEPS):
+                optimizer.step(objective)
+        residual = (fresh.loss() / before).item()
+        return residual if residual == residual else float("inf")
+
+    def _model(self, scale: list[float]) -> Model:
+        """Return a model whose fields are zero; all trials draw the same directions."""
+        inputs = len(self.problem.coordinates)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            network = RandomFeatures(inputs, len(self.problem.fields), self.features, scale * (inputs // len(scale)))
+        return scaled(self.problem, network).to(self.like)

@@ -1,0 +1,65 @@
+"""Whether a problem is linear in its fields."""
+
+import torch
+from torch import Tensor
+
+from pinn.domains import Points
+from pinn.problems.problem import Problem
+
+POINTS = 32
+"""Of each constraint; an identity that holds at so many random ones holds everywhere."""
+
+
+def is_linear(problem: Problem) -> bool:
+    """Tell whether every residual is affine in the fields: r(f + 2g) - r(f) = 2 (r(g) - r(0)) for any two fields.
+
+    It is tried with two random combinations of sines in place of the network, in float64. Problems with unknown
+    coefficients are not linear: the residual is bilinear in coefficients and fields.
+    """
+    if any(parameter.requires_grad for parameter in problem.parameters()):
+        return False
+    generator = torch.Generator().manual_seed(0)
+    f, g = (_random_fields(problem, generator) for _ in range(2))
+    for name, constraint in problem.constraints().items():
+        unit = torch.rand(POINTS, constraint.region.dimension, generator=generator, dtype=torch.float64)
+        points = {
+            key: value.requires_grad_(key in problem.coordinates) for key, value in constraint.region.points(unit).items()
+        }
+        with torch.enable_grad():
+            both, first, second, none = (
+                problem.residuals(name, points, lambda at, a=a, b=b: _combine(problem, at, a, f, b, g))
+                for a, b in ((1.0, 2.0), (1.0, 0.0), (0.0, 1.0), (0.0, 0.0))
+            )
+        for row in both:
+            defect = both[row] - first[row] - 2 * (second[row] - none[row])
+            size = max(values[row].abs().max().item() for values in (both, first, second, none))
+            # Round-off of a handful of terms; a product of fields of order one leaves a defect of order one.
+            if defect.abs().max().item() > 1e-9 * size:
+                return False
+    return True
+
+
+Sines = dict[str, tuple[Tensor, Tensor]]
+
+
+def _random_fields(problem: Problem, generator: torch.Generator) -> Sines:
+    """Draw frequencies and a phase for each field."""
+    size = len(problem.coordinates)
+    return {
+        field: (
+            torch.randn(size, generator=generator, dtype=torch.float64),
+            torch.rand((), generator=generator, dtype=torch.float64),
+        )
+        for field in problem.fields
+    }
+
+
+def _combine(problem: Problem, at: Points, a: float, f: Sines, b: float, g: Sines) -> Points:
+    """Return a f + b g with the problem's ansatz, as the network's fields would come."""
+
+    def sine(frequencies: Tensor, phase: Tensor) -> Tensor:
+        terms = zip(frequencies, problem.coordinates, strict=True)
+        return torch.sin(sum((w * at[name] for w, name in terms), phase))
+
+    outputs = {field: a * sine(*f[field]) + b * sine(*g[field]) for field in problem.fields}
+    return problem.apply_ansatz(at, outputs)
