@@ -33,7 +33,7 @@ class Column(Problem):
 
 
 def residual(problem: Problem) -> Tensor:
-    model = Model(problem, Scaled(MLP(1, 1), (0,), (1,)))
+    model = Model(problem, Scaled(MLP(1, 1), (0,), (1,)).float())
     points = {"equation": problem.domain.interior.points(torch.rand(5, 1))}
     return Objective(model, points, Fixed()).vector()
 

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 class Scaled(nn.Module):
     """N(2 (x - lower) / (upper - lower) - 1): the network inside sees the cube [-1, 1]^d, whatever the units of x.
 
+    Bounds are kept in float64; `.to(dtype)` brings them and the network inside to one precision.
+
     Args:
         network: the network inside.
         lower: lower bound of each input.
@@ -22,7 +24,8 @@ class Scaled(nn.Module):
         self.network = network
         self.center: Tensor
         self.slope: Tensor
-        low, high = torch.tensor(lower), torch.tensor(upper)
+        # In float64 whatever comes later: a bound that is rounded once stays wrong in every other precision.
+        low, high = torch.tensor(lower, dtype=torch.float64), torch.tensor(upper, dtype=torch.float64)
         self.register_buffer("center", (low + high) / 2)
         self.register_buffer("slope", 2 / (high - low))
 

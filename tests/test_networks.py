@@ -1,0 +1,61 @@
+"""Networks: shapes, initialisation, scaling, and what they refuse."""
+
+import pytest
+import torch
+
+from pinn.errors import InputError
+from pinn.networks import MLP, Scaled
+from pinn.networks.mlp import ACTIVATIONS
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation_is_smooth(activation: str) -> None:
+    """Derivatives up to the third exist and do not vanish: an equation of second order needs them for its gradient."""
+    network = MLP(1, 1, width=8, depth=2, activation=activation).double()
+    x = torch.linspace(-1, 1, 9, dtype=torch.float64).requires_grad_()
+    value = network(x.unsqueeze(1)).squeeze(1)
+    for _ in range(3):
+        [value] = torch.autograd.grad(value, x, torch.ones_like(value), create_graph=True)
+        assert torch.isfinite(value).all()
+        assert (value.abs() > 1e-9).any()
+
+
+def test_sizes_follow_from_the_arguments() -> None:
+    network = MLP(3, 2, width=7, depth=4)
+    assert network(torch.rand(11, 3)).shape == (11, 2)
+    assert sum(p.numel() for p in network.parameters()) == 3 * 7 + 7 + 3 * (7 * 7 + 7) + 7 * 2 + 2
+
+
+def test_weights_are_drawn_by_the_rule_of_glorot() -> None:
+    torch.manual_seed(0)
+    network = MLP(200, 1, width=300, depth=2)
+    first, second = network.layers[0].weight, network.layers[2].weight
+    # The variance of n numbers has a relative standard deviation of √(2/n), 0.6 % for 60,000; five of them.
+    assert first.var().item() == pytest.approx(2 / 500, rel=0.03)
+    assert second.var().item() == pytest.approx(2 / 600, rel=0.03)
+    assert all((layer.bias == 0).all() for layer in network.layers if hasattr(layer, "bias"))
+
+
+def test_scaling_maps_the_domain_onto_the_cube() -> None:
+    seen = []
+    inside = torch.nn.Identity()
+    inside.register_forward_hook(lambda module, args, output: seen.append(args[0]))
+    scaled = Scaled(inside, lower=(-1, 10), upper=(3, 20)).double()
+    scaled(torch.tensor([[-1.0, 10.0], [3.0, 20.0], [1.0, 15.0]], dtype=torch.float64))
+    assert seen[0].tolist() == [[-1, -1], [1, 1], [0, 0]]
+
+
+BAD = [
+    ({"width": 0}, "width must be a whole number of at least 1; it was given 0"),
+    ({"depth": -2}, "depth must be"),
+    ({"width": 2.5}, "width must be"),
+    ({"inputs": True}, "inputs must be"),
+    ({"outputs": "3"}, "outputs must be"),
+    ({"activation": "relu"}, "there is no activation 'relu'; choose one of tanh, sine"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD)
+def test_sizes_that_are_none_are_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        MLP(**{"inputs": 1, "outputs": 1, **change})

@@ -1,0 +1,213 @@
+"""The interface of a problem: names are bound, mistakes are told at construction, shapes are checked at evaluation."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from helpers.small import Decay, Ring, model_of, points_of
+from torch import Tensor, nn
+
+from pinn.derivatives import partial
+from pinn.domains import Box
+from pinn.errors import InputError
+from pinn.model import Model
+from pinn.problems import Burgers, Constraint, Heat, Poisson, Problem
+
+
+class Line(Problem):
+    """A correct problem, for subclasses to spoil."""
+
+    coordinates, fields = ("x",), ("u", "v")
+
+    def __init__(self, scale: float = 2.0, *, shift: float = 0.0) -> None:
+        super().__init__()
+        self.domain = Box(x=(0, 1))
+
+    def constraints(self) -> dict[str, Constraint]:
+        return {"equation": Constraint(self.domain.interior, self.equation)}
+
+    def equation(self, u: Tensor, v: Tensor, x: Tensor) -> Any:
+        return partial(u, x) - v
+
+
+def evaluate(problem: Problem, constraint: str = "equation") -> dict[str, Tensor]:
+    points = points_of(problem, 5)[constraint]
+    leaves = {name: value.requires_grad_(name in problem.coordinates) for name, value in points.items()}
+    return model_of(problem)(constraint, leaves)
+
+
+def test_residuals_are_named_after_their_constraint() -> None:
+    class System(Line):
+        def equation(self, v: Tensor, x: Tensor, u: Tensor) -> dict[str, Tensor]:
+            return {"first": u + v, "second": u * x}
+
+    assert list(evaluate(Line())) == ["equation"]
+    assert list(evaluate(System())) == ["equation.first", "equation.second"]
+
+
+def test_arguments_are_bound_by_name_in_any_order() -> None:
+    class Swapped(Line):
+        def equation(self, x: Tensor, v: Tensor, u: Tensor) -> Tensor:
+            return partial(u, x) - v
+
+    assert torch.equal(evaluate(Line())["equation"], evaluate(Swapped())["equation"])
+
+
+def test_normals_can_be_asked_for_on_a_boundary() -> None:
+    class Flux(Line):
+        def constraints(self) -> dict[str, Constraint]:
+            return {"equation": Constraint(self.domain.boundary(), lambda u, x, n_x: partial(u, x) * n_x)}
+
+    problem = Flux()
+    points = problem.constraints()["equation"].region.points(torch.zeros(4, 0, dtype=torch.float64))
+    model = model_of(problem)
+    x = points["x"].requires_grad_()
+    slope = partial(model.fields({"x": x})["u"], x)
+    assert torch.equal(model("equation", {**points, "x": x})["equation"], slope * torch.tensor([-1, -1, 1, 1]))
+
+
+def test_an_image_is_the_field_one_period_away() -> None:
+    problem = Ring()
+    points = points_of(problem, 6)["ring"]
+    model = model_of(problem)
+    leaves = {name: value.requires_grad_() for name, value in points.items()}
+    rows = model("ring", leaves)
+    far = {**leaves, "x": (leaves["x"].detach() + 2).requires_grad_()}
+    here, there = model.fields(leaves)["u"], model.fields(far)["u"]
+    assert torch.equal(rows["ring.value"], there - here)
+    torch.testing.assert_close(
+        rows["ring.slope"], partial(there, far["x"]) - partial(here, leaves["x"]), rtol=1e-14, atol=1e-14
+    )
+
+
+def test_an_ansatz_changes_the_fields_everywhere() -> None:
+    problem = Ring()
+    x = torch.linspace(0, 2, 7, dtype=torch.float64)
+    start = model_of(problem).fields({"x": x, "t": torch.zeros_like(x)})["u"]
+    assert torch.equal(start, torch.sin(torch.pi * x))
+
+
+def test_an_ansatz_may_change_some_of_the_fields() -> None:
+    class Half(Line):
+        def ansatz(self, v: Tensor, x: Tensor) -> dict[str, Tensor]:
+            return {"v": x * v}
+
+    x = torch.linspace(0, 1, 5, dtype=torch.float64)
+    plain, half = model_of(Line()).fields({"x": x}), model_of(Half()).fields({"x": x})
+    assert torch.equal(half["u"], plain["u"])
+    assert torch.equal(half["v"], x * plain["v"])
+
+
+def test_arguments_of_the_constructor_are_remembered() -> None:
+    assert Line(3.0, shift=1.0).arguments == {"scale": 3.0, "shift": 1.0}
+    assert Line().arguments == {"scale": 2.0, "shift": 0.0}
+    assert Poisson().arguments == {}
+    assert Heat(diffusivity=0.5).arguments == {"diffusivity": 0.5}
+
+
+def test_unknown_coefficients_are_parameters_of_the_model() -> None:
+    assert "problem.rate" in dict(model_of(Decay()).named_parameters())
+
+
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "one", None, True])
+def test_coefficients_must_be_positive(value: object) -> None:
+    with pytest.raises(InputError, match="viscosity must be a positive number"):
+        Burgers(viscosity=value)
+
+
+def without(name: str) -> type[Problem]:
+    body = {"coordinates": ("x",), "fields": ("u",), "constraints": Line.constraints, "equation": Line.equation}
+    body.pop(name, None)
+
+    def constructor(self: Problem) -> None:
+        Problem.__init__(self)
+        if name != "domain":
+            self.domain = Box(x=(0, 1))
+
+    return type("Incomplete", (Problem,), {**body, "__init__": constructor})
+
+
+def with_equation(equation: Callable[..., Any]) -> type[Problem]:
+    return type("Spoilt", (Line,), {"equation": staticmethod(equation)})
+
+
+def replaced(**attributes: object) -> type[Problem]:
+    return type("Spoilt", (Line,), attributes)
+
+
+MISTAKES = [
+    (without("coordinates"), "Incomplete has no 'coordinates'"),
+    (without("fields"), "Incomplete has no 'fields'"),
+    (without("domain"), "Incomplete has no 'domain'"),
+    (replaced(coordinates=("y",)), r"names coordinates \('y',\), but its domain is Box"),
+    (replaced(fields=("u", "x")), "calls x both a coordinate and a field"),
+    (replaced(constraints=lambda self: {}), r"constraints\(\) is empty"),
+    (
+        with_equation(lambda u, w: u),
+        "constraint 'equation' asks for 'w', which is not there; the names there are: x, u, v",
+    ),
+    (with_equation(lambda u, n_x: u), "asks for 'n_x'"),
+    (with_equation(lambda u, u_image: u), "asks for 'u_image'"),
+    (replaced(ansatz=lambda self, w: w), "the ansatz asks for 'w'"),
+]
+
+
+@pytest.mark.parametrize(("problem", "message"), MISTAKES, ids=[message[:30] for _, message in MISTAKES])
+def test_mistakes_are_told_at_construction(problem: type[Problem], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        problem()
+
+
+SHAPES = [
+    (lambda u, x: u.unsqueeze(1), r"'equation' has shape \(5, 1\), expected \(5,\)"),
+    (lambda u, x: u.sum(), r"'equation' has shape \(\), expected \(5,\)"),
+    (lambda u, x: u[:2], r"'equation' has shape \(2,\), expected \(5,\)"),
+    (lambda u, x: 0.0, r"'equation' has shape float"),
+    (lambda u, x: None, r"'equation' has shape NoneType"),
+    (lambda u, x: {"a": u, "b": u[1:]}, r"'equation.b' has shape \(4,\)"),
+]
+
+
+@pytest.mark.parametrize(("equation", "message"), SHAPES)
+def test_a_residual_of_the_wrong_shape_is_refused(equation: Callable[..., Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        evaluate(with_equation(equation)())
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_network_of_the_wrong_width_is_refused(count: int) -> None:
+    model = Model(Line(), nn.Linear(1, count, dtype=torch.float64))
+    with pytest.raises(InputError, match=rf"returned shape \(5, {count}\) for 5 points, expected \(5, 2\)"):
+        model.fields({"x": torch.rand(5, dtype=torch.float64)})
+
+
+class Normed(nn.Module):
+    def __init__(self, inputs: int, outputs: int, norm: type[nn.Module]) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(inputs, 4), norm(4), nn.Tanh(), nn.Linear(4, outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
+
+
+UNUSABLE = [
+    (lambda u, x: partial(u, x).detach(), "does not depend on the network"),
+    (lambda u, x: x * 2, "does not depend on the network"),
+    (lambda u, x: u / 0.0, "is not finite at the start"),
+    (lambda u, x: torch.log(-1 - u**2), "is not finite at the start"),
+]
+
+
+@pytest.mark.parametrize(("equation", "message"), UNUSABLE)
+def test_a_residual_that_cannot_be_trained_is_refused(equation: Callable[..., Any], message: str) -> None:
+    problem = with_equation(equation)()
+    with pytest.raises(InputError, match=f"residual 'equation' {message}"):
+        model_of(problem).check(points_of(problem))
+
+
+def test_a_layer_that_couples_points_is_refused() -> None:
+    problem = Line()
+    with pytest.raises(InputError, match=r"couples the points of a batch.*BatchNorm"):
+        model_of(problem, lambda inputs, outputs: Normed(inputs, outputs, nn.BatchNorm1d)).check(points_of(problem))
+    model_of(problem, lambda inputs, outputs: Normed(inputs, outputs, nn.LayerNorm)).check(points_of(problem))
