@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import overload
 
-import torch
 from torch import Tensor
 
-from pinn.derivatives.components import Coordinates, Vector, columns, inputs, rank, vector
+from pinn.derivatives.components import Coordinates, Vector, columns, in_form_of_field, inputs, rank, vector
 from pinn.derivatives.contract import check_single
 from pinn.derivatives.errors import ShapeError
 from pinn.derivatives.nabla import slopes, total, vector_gradient
@@ -109,7 +108,7 @@ def _along(
         return _dot(direction, slopes(u, coordinates, frame))
     rows = vector_gradient(vector(u, dimension if frame.curvatures else None), coordinates, frame)
     results = tuple(_dot(direction, row) for row in rows)
-    return torch.stack(results, -1) if isinstance(u, Tensor) else results
+    return in_form_of_field(u, results)
 
 
 def _parts(direction: Direction, coordinates: Coordinates) -> Sequence[Tensor | float]:

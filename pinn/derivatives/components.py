@@ -46,17 +46,22 @@ def lines(coordinates: Coordinates) -> list[tuple[Tensor, int | None]]:
 
 def columns(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """Tensors ``(points,)`` as they are, and the columns of tensors ``(points, dim)``."""
-    return tuple(part for tensor in tensors for part in ([tensor] if tensor.ndim < 2 else tensor.unbind(-1)))
+    return tuple(part for tensor in tensors for part in ([tensor] if tensor.ndim < 2 else tensor.unbind(1)))
 
 
-def in_form_of(coordinates: Coordinates, parts: Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
+def in_form_of_coordinates(coordinates: Coordinates, parts: Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
     """One part for each single coordinate, put together as the coordinates are: the inverse of `columns`."""
     remaining = iter(parts)
     tensors = tuple(
-        next(remaining) if tensor.ndim == 1 else torch.stack([next(remaining) for _ in range(tensor.shape[1])], -1)
+        next(remaining) if tensor.ndim == 1 else torch.stack([next(remaining) for _ in range(tensor.shape[1])], 1)
         for tensor in inputs(coordinates)
     )
     return tensors[0] if isinstance(coordinates, Tensor) else tensors
+
+
+def in_form_of_field(field: Vector | Matrix, parts: Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
+    """Components as a trailing axis if the field is one tensor, and as a tuple otherwise."""
+    return torch.stack(tuple(parts), 1) if isinstance(field, Tensor) else tuple(parts)
 
 
 def rank(field: Field) -> int:
@@ -75,7 +80,7 @@ def vector(field: Field, number: int | None = None) -> tuple[Tensor, ...]:
             "expected a vector field, as a sequence of tensors (points,) or one tensor (points, m); "
             f"got {_described(field)}"
         )
-    parts: Sequence[Any] = field.unbind(-1) if isinstance(field, Tensor) else field
+    parts: Sequence[Any] = field.unbind(1) if isinstance(field, Tensor) else field
     if number is not None and number != len(parts):
         raise ShapeError(f"the vector has {len(parts)} components, expected {number}: one for each coordinate")
     return tuple(parts)
@@ -88,7 +93,7 @@ def matrix(field: Field, number: int) -> Rows:
             "expected a tensor field, as a sequence of rows of tensors (points,) or one tensor (points, m, n); "
             f"got {_described(field)}"
         )
-    return [vector(row, number) for row in (field.unbind(-2) if isinstance(field, Tensor) else field)]
+    return [vector(row, number) for row in (field.unbind(1) if isinstance(field, Tensor) else field)]
 
 
 def _described(field: Field) -> str:

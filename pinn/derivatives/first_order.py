@@ -5,7 +5,7 @@ from typing import overload
 
 from torch import Tensor
 
-from pinn.derivatives.components import Coordinates, Vector, in_form_of, inputs, vector
+from pinn.derivatives.components import Coordinates, Vector, in_form_of_coordinates, inputs, vector
 from pinn.derivatives.contract import check_single
 from pinn.derivatives.nabla import slopes
 from pinn.derivatives.reverse import backward
@@ -60,7 +60,7 @@ def gradient(
     """
     weights = None if grad_outputs is None else [grad_outputs]
     if system is not cartesian:
-        return in_form_of(coordinates, slopes(u, coordinates, frame_at(coordinates, system), weights))
+        return in_form_of_coordinates(coordinates, slopes(u, coordinates, frame_at(coordinates, system), weights))
     found = backward([u], inputs(coordinates), weights)
     return found[0] if isinstance(coordinates, Tensor) else found
 

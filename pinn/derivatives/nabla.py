@@ -29,7 +29,7 @@ def slope(u: Tensor, coordinates: Coordinates, line: int, frame: Frame) -> Tenso
     """(1/hⱼ) ∂u/∂xⱼ for one j; where its coordinate is a tensor of its own, the backward pass spares the others."""
     tensor, column = lines(coordinates)[line]
     (derivative,) = backward([u], [tensor], among=inputs(coordinates))
-    return _per_length(derivative if column is None else derivative.select(-1, column), line, frame)
+    return _per_length(derivative if column is None else derivative.select(1, column), line, frame)
 
 
 def vector_gradient(parts: Sequence[Tensor], coordinates: Coordinates, frame: Frame) -> Rows:
@@ -83,4 +83,4 @@ def _turning(components: Sequence[Tensor], index: int, line: int, frame: Frame) 
 
 def _per_length(derivative: Tensor, line: int, frame: Frame) -> Tensor:
     scale = frame.scales[line]
-    return derivative / scale if isinstance(scale, Tensor) else derivative
+    return derivative / scale if isinstance(scale, Tensor) or scale != 1 else derivative

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import overload
 
-import torch
 from torch import Tensor
 
-from pinn.derivatives.components import Coordinates, Vector, lines, rank, vector
+from pinn.derivatives.components import Coordinates, Vector, in_form_of_field, lines, rank, vector
 from pinn.derivatives.nabla import slopes, tensor_divergence, vector_divergence, vector_gradient
 from pinn.derivatives.systems import System, cartesian, frame_at
 from pinn.derivatives.vector import jacobian
@@ -60,7 +59,7 @@ def laplacian(u: Vector, coordinates: Coordinates, *, system: System = cartesian
         return vector_divergence(slopes(u, coordinates, frame), coordinates, frame)
     parts = vector(u, len(lines(coordinates)) if frame.curvatures else None)
     results = tensor_divergence(vector_gradient(parts, coordinates, frame), coordinates, frame)
-    return torch.stack(results, -1) if isinstance(u, Tensor) else tuple(results)
+    return in_form_of_field(u, results)
 
 
 @overload

@@ -14,7 +14,6 @@ Source: P. Morse and H. Feshbach, Methods of Theoretical Physics, section 1.3 (1
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -29,11 +28,11 @@ class Frame:
     """Scale factors and curvatures of an orthogonal system at the points.
 
     Attributes:
-        scales: hᵢ for each coordinate, of shape ``(points,)``, or 1 where the coordinate is a length.
+        scales: hᵢ for each coordinate, of shape ``(points,)``, or a number: 1 where the coordinate is a length.
         curvatures: κᵢⱼ of shape ``(points,)`` for the pairs (i, j) where it is not zero everywhere.
     """
 
-    scales: Sequence[Tensor | Literal[1]]
+    scales: Sequence[Tensor | float]
     curvatures: Mapping[tuple[int, int], Tensor]
 
 

@@ -6,7 +6,7 @@ from typing import overload
 import torch
 from torch import Tensor
 
-from pinn.derivatives.components import Coordinates, Matrix, Vector, lines, matrix, rank, vector
+from pinn.derivatives.components import Coordinates, Matrix, Vector, in_form_of_field, lines, matrix, rank, vector
 from pinn.derivatives.errors import ShapeError
 from pinn.derivatives.first_order import gradient
 from pinn.derivatives.nabla import tensor_divergence, vector_divergence, vector_gradient
@@ -39,11 +39,11 @@ def jacobian(
         DerivativeError: a clause of the contract is broken; its kinds are in `pinn.derivatives.errors`.
     """
     if system is cartesian and isinstance(coordinates, Tensor):
-        return torch.stack([gradient(part, coordinates) for part in vector(fields)], -2)
+        return torch.stack([gradient(part, coordinates) for part in vector(fields)], 1)
     parts = vector(fields) if system is cartesian else vector(fields, len(lines(coordinates)))
     rows = vector_gradient(parts, coordinates, frame_at(coordinates, system))
     if isinstance(fields, Tensor) or isinstance(coordinates, Tensor):
-        return torch.stack([torch.stack(tuple(row), -1) for row in rows], -2)
+        return torch.stack([torch.stack(tuple(row), 1) for row in rows], 1)
     return tuple(tuple(row) for row in rows)
 
 
@@ -77,7 +77,7 @@ def divergence(
     if frame.curvatures and len(rows) != n:
         raise ShapeError(f"the tensor field has {len(rows)} rows, expected {n}: one for each coordinate")
     parts = tensor_divergence(rows, coordinates, frame)
-    return torch.stack(parts, -1) if isinstance(fields, Tensor) else tuple(parts)
+    return in_form_of_field(fields, parts)
 
 
 @overload
@@ -107,5 +107,4 @@ def curl(fields: Vector, coordinates: Coordinates, *, system: System = cartesian
     rows = vector_gradient(vector(fields, n), coordinates, frame_at(coordinates, system))
     if n == 2:
         return rows[1][0] - rows[0][1]
-    parts = tuple(rows[j][i] - rows[i][j] for i, j in ((1, 2), (2, 0), (0, 1)))
-    return torch.stack(parts, -1) if isinstance(fields, Tensor) else parts
+    return in_form_of_field(fields, [rows[j][i] - rows[i][j] for i, j in ((1, 2), (2, 0), (0, 1))])

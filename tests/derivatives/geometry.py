@@ -46,7 +46,36 @@ SPHERICAL = Geometry(
         [-b.sin(), b.cos(), 0.0],
     ],
 )
-GEOMETRIES = {"cartesian": CARTESIAN, "polar": POLAR, "cylindrical": CYLINDRICAL, "spherical": SPHERICAL}
+
+
+def parabolic(s: Tensor, t: Tensor) -> d.Frame:
+    """A system as a user would write it: x = st, y = (t² - s²) / 2, both scale factors √(s² + t²)."""
+    scale = (s**2 + t**2).sqrt()
+    return d.Frame(scales=(scale, scale), curvatures={(0, 1): s / scale**3, (1, 0): t / scale**3})
+
+
+PARABOLIC = Geometry(
+    parabolic,
+    (2,),
+    lambda s, t: (s * t, (t**2 - s**2) / 2),
+    lambda s, t: [[v / (s**2 + t**2).sqrt() for v in row] for row in ((t, -s), (s, t))],
+)
+
+
+def stretched(x: Tensor, y: Tensor) -> d.Frame:
+    """Coordinates in two units of length: x counts 2.5, y counts 1."""
+    return d.Frame(scales=(2.5, 1), curvatures={})
+
+
+STRETCHED = Geometry(stretched, (2,), lambda x, y: (2.5 * x, y), lambda x, y: [[1.0, 0.0], [0.0, 1.0]])
+GEOMETRIES = {
+    "cartesian": CARTESIAN,
+    "polar": POLAR,
+    "cylindrical": CYLINDRICAL,
+    "spherical": SPHERICAL,
+    "parabolic": PARABOLIC,
+    "stretched": STRETCHED,
+}
 
 
 def coordinates(number: int, points: int, seed: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, ...]:

@@ -22,7 +22,7 @@ def polynomials(draw: strategies.DrawFn, dimension: int) -> sympy.Poly:
     """A few terms with small integer coefficients, among them constants, unused coordinates and the zero polynomial."""
     factors = strategies.lists(strategies.integers(0, dimension - 1), max_size=DEGREE)
     powers = factors.map(lambda chosen: tuple(chosen.count(variable) for variable in range(dimension)))
-    coefficients = draw(strategies.dictionaries(powers, strategies.integers(-5, 5), max_size=5))
+    coefficients = draw(strategies.dictionaries(powers, strategies.integers(-5, 5), max_size=4))
     return sympy.Poly.from_dict(coefficients, *symbols(dimension))
 
 

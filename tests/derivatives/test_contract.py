@@ -5,7 +5,18 @@ import torch
 from geometry import coordinates
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pinn.derivatives import gradient, hessian, jacobian, laplacian, material, partial, polar, vjp
+from pinn.derivatives import (
+    directional,
+    divergence,
+    gradient,
+    hessian,
+    jacobian,
+    laplacian,
+    material,
+    partial,
+    polar,
+    vjp,
+)
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
@@ -64,6 +75,16 @@ def test_coordinates_of_both_kinds_in_one_gradient():
     # Sums of four numbers of order 1, in another order: a few roundings of 1e-16.
     torch.testing.assert_close(laplacian(u, (x, t)), 6 * t, rtol=1e-15, atol=0)
     assert len(hessian(u, (x, t))) == 4
+
+
+def test_more_fields_than_coordinates():
+    x, y = coordinates(2, points=4, seed=0)
+    field = (x * y, x**2, y**3)
+    assert torch.equal(jacobian(field, (x, y))[2][1], 3 * y**2)
+    assert torch.equal(laplacian(field, (x, y))[2], 6 * y)
+    assert torch.equal(directional(field, (x, y), (0.0, 1.0))[2], 3 * y**2)
+    assert torch.equal(material(field, (1.0,), (x,), y)[2], 3 * y**2)
+    assert torch.equal(divergence(((x, y), (y, x), (y**2, y**2)), (x, y))[2], 2 * y)
 
 
 def test_the_gradient_takes_one_backward_pass():

@@ -147,6 +147,7 @@ WRONG_SHAPES = {
     "short direction": (lambda: directional(U, (X, X), (1.0,)), "1 components, expected 2"),
     "direction in rows": (lambda: directional(U, ROWS, (U, ROWS)), "(4, 2), expected (4,)", "a number"),
     "direction in a system": (lambda: directional((U,), (X, X), (U, U), system=polar), "1 components, expected 2"),
+    "material in a system": (lambda: material((U,), (U, U), (X, X), X, system=polar), "1 components, expected 2"),
     "time in rows": (lambda: material(U, (1.0,), (X,), ROWS), "(4, 2), expected (points,)"),
     "velocity": (lambda: material(U, (1.0, 2.0), (X,), X), "2 components, expected 1"),
 }

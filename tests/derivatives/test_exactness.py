@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pinn.derivatives import cartesian, partial
 
-quickly = settings(derandomize=True, deadline=None, max_examples=8)
+quickly = settings(derandomize=True, deadline=None, max_examples=5)
 
 # A term of a derivative costs about 50 roundings of 1e-16, in curvilinear coordinates some hundreds.
 ROUNDOFF = 1e-12

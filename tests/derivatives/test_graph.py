@@ -72,6 +72,7 @@ REFUSED = {
     "part of the points": lambda x: (x[:2] ** 2, x[:2]),
     "the coordinate itself, cloned": lambda x: (x, x.clone()),
     "function of the field": lambda x: (x**2, torch.sqrt(x**2)),
+    "a factor before the coordinate": lambda x: (torch.ones_like(x) * x, x.clone()),
     "two copies": lambda x: (x.clone() ** 2, x.clone()),
     "sum with a coordinate of its own": lambda x: (x**2, x + torch.ones_like(x).requires_grad_()),
 }
@@ -94,6 +95,8 @@ def test_a_column_of_rows_that_entered_the_field_whole_is_refused():
                 partial(field, x)
             with pytest.raises(CoordinateError):
                 gradient(field, (ROWS, x))
+        with pytest.raises(CoordinateError):
+            partial(x**2, ROWS.sum(1))
 
 
 def test_derivatives_of_refused_and_allowed_coordinates_agree_at_second_order():

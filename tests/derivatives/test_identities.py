@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pinn.derivatives import curl, directional, divergence, gradient, hessian, jacobian, laplacian, material, partial
 
-quickly = settings(derandomize=True, deadline=None, max_examples=8)
+quickly = settings(derandomize=True, deadline=None, max_examples=5)
 seeds = strategies.integers(0, 100)
 everywhere = pytest.mark.parametrize("geometry", GEOMETRIES.values(), ids=GEOMETRIES)
 in_space = pytest.mark.parametrize("geometry", [CARTESIAN, CYLINDRICAL, SPHERICAL], ids=lambda g: g.system.__name__)

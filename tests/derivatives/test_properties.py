@@ -9,6 +9,8 @@ from operators import DIRECTION, OPERATORS, Operator
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
+from pinn.derivatives import biharmonic, gradient_of, laplacian_of, polar, spherical
+
 ALL = pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.name)
 TWO_FORMS = pytest.mark.parametrize(
     "operator", [operator for operator in OPERATORS if not operator.plain], ids=lambda operator: operator.name
@@ -101,24 +103,49 @@ def test_the_transform_of_a_function_is_the_operator_on_its_values(operator):
             assert torch.equal(one, other)
 
 
+def system(n: int, curvilinear: bool) -> dict[str, Any]:
+    return {"system": {2: polar, 3: spherical}[n]} if curvilinear else {}
+
+
 @TWO_FORMS
-def test_the_transform_of_a_function_of_one_tensor(operator):
+@pytest.mark.parametrize("curvilinear", [False, True])
+def test_the_transform_of_a_function_of_one_tensor(operator, curvilinear):
     n, x = dimension(operator), coordinates(variables(operator), points=4, seed=7)
     one_tensor = torch.stack(x[:n], -1).detach()
 
     def function(rows: Tensor, *time: Tensor) -> Any:
         return waves(operator.rank, n, (*rows.unbind(-1), *time))
 
-    transformed = operator.transform(function, DIRECTION[:n])(one_tensor, *x[n:])
-    for one, other in zip(flat(transformed), result(operator, *x), strict=True):
-        # The same operations in another order of summation: a few roundings of terms of order 10.
-        torch.testing.assert_close(one, other, rtol=1e-13, atol=1e-13)
+    transformed = operator.transform(function, DIRECTION[:n], **system(n, curvilinear))(one_tensor, *x[n:])
+    rows = one_tensor.requires_grad_()
+    expected = operator.apply(function(rows, *x[n:]), rows, DIRECTION[:n], *x[n:], **system(n, curvilinear))
+    assert nested_shape(transformed) == nested_shape(expected)
+    for one, other in zip(flat(transformed), flat(expected), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_transforms_of_transforms_and_what_flows_through_them():
+    x, y = coordinates(2, points=4, seed=9)
+    twice = laplacian_of(laplacian_of(lambda x, y: waves(0, 1, (x, y))))
+    expected = biharmonic(waves(0, 1, (x, y)), (x, y))
+    assert torch.equal(twice(x, y), expected)
+    assert torch.equal(*(torch.autograd.grad(u.sum(), x, retain_graph=True)[0] for u in (twice(x, y), expected)))
+
+
+def test_arguments_of_a_function_are_variables_of_their_own():
+    (x,) = coordinates(1, points=4, seed=9)
+    u_1, u_2 = gradient_of(lambda x, y: x**2 * y)(x, x)
+    # Two roundings.
+    torch.testing.assert_close(u_1, 2 * x**2, rtol=1e-15, atol=0)
+    torch.testing.assert_close(u_2, x**2, rtol=1e-15, atol=0)
+    assert isinstance(gradient_of(lambda x: x**2)(x), tuple)
 
 
 @TWO_FORMS
+@pytest.mark.parametrize("curvilinear", [False, True])
 @pytest.mark.parametrize("fields_in_one", [False, True])
 @pytest.mark.parametrize("coordinates_in_one", [False, True])
-def test_shapes(operator, fields_in_one, coordinates_in_one):
+def test_shapes(operator, fields_in_one, coordinates_in_one, curvilinear):
     n, x = dimension(operator), coordinates(variables(operator), points=4, seed=8)
     given: Any = x[:n]
     if coordinates_in_one:
@@ -127,7 +154,7 @@ def test_shapes(operator, fields_in_one, coordinates_in_one):
     field = waves(operator.rank, n, x)
     if fields_in_one and operator.rank:
         field = torch.stack([torch.stack(row, -1) if operator.rank == 2 else row for row in field], 1)
-    value = operator.apply(field, given, DIRECTION[:n], *x[n:])
+    value = operator.apply(field, given, DIRECTION[:n], *x[n:], **system(n, curvilinear))
 
     both_ranks = operator.results == 2 or operator.name == "gradient"
     in_one = (both_ranks and coordinates_in_one) or (operator.rank > 0 and fields_in_one)
