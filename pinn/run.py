@@ -92,6 +92,9 @@ def resume(folder: Path, changes: Mapping[str, Any], *, started: float | None = 
         )
     config = {**read_config(folder), "trust": [], **changes}
     saved = checkpoint.read(folder / "checkpoints" / "last.ckpt")
+    if _left_to_the_plan(config, "network"):
+        # What the plan chose at the start stays chosen; it need not be searched for again.
+        config["network"] = {**saved["recipe"]["network"], "_partial_": True}
     training, recipe = _prepare(config, console)
     if saved.get("recipe") != recipe:
         raise InputError(
@@ -208,10 +211,12 @@ def _prepare(config: Mapping[str, Any], console: Console) -> tuple[Training, dic
 
 def _unless_auto(config: Mapping[str, Any], key: str, **arguments: Any) -> Any:
     """Build what the configuration names; an option without a target leaves the choice to the plan."""
+    return None if _left_to_the_plan(config, key) else rebuild(_recipe(config, key), config["trust"], **arguments)
+
+
+def _left_to_the_plan(config: Mapping[str, Any], key: str) -> bool:
     recipe = config.get(key)
-    if isinstance(recipe, Mapping) and "_target_" in recipe and recipe["_target_"] is None:
-        return None
-    return rebuild(_recipe(config, key), config["trust"], **arguments)
+    return isinstance(recipe, Mapping) and "_target_" in recipe and recipe["_target_"] is None
 
 
 def _recipe(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -80,11 +80,12 @@ def solve(
         InputError: something that was given does not fit; nothing has been trained then.
     """
     started = time.perf_counter()
+    console = Console(stderr=True, quiet=not progress)
     problem.domain.grid_sizes(grid)
     training, recipe = prepare(
         problem=problem,
         network=network,
-        stages=stages or {"levenberg_marquardt": Stage(LevenbergMarquardt, steps=2000, block=10)},
+        stages=stages,
         collocation=partial(
             Collocation, sampler=sampler or Sobol(), points=points, boundary_points=boundary_points, counts=counts
         ),

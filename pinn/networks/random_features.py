@@ -28,15 +28,17 @@ class RandomFeatures(nn.Module):
         InputError: a size below 1, or a scale that is not positive.
     """
 
-    def __init__(
-        self, inputs: int, outputs: int, features: int = 1000, scale: float | Sequence[float] = 4.0
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, features: int = 1000, scale: float | Sequence[float] = 4.0) -> None:
         super().__init__()
         if isinstance(features, bool) or not isinstance(features, int) or features < 1:
-            raise InputError(f"RandomFeatures: features must be a whole number of at least 1; it was given {features!r}.")
+            raise InputError(
+                f"RandomFeatures: features must be a whole number of at least 1; it was given {features!r}."
+            )
         scales = [float(scale)] * inputs if isinstance(scale, int | float) else [float(value) for value in scale]
         if len(scales) != inputs or not all(0 < value < math.inf for value in scales):
-            raise InputError(f"RandomFeatures: scale must be a positive number, or {inputs} of them; it was given {scale!r}.")
+            raise InputError(
+                f"RandomFeatures: scale must be a positive number, or {inputs} of them; it was given {scale!r}."
+            )
         self.directions: Tensor
         self.phases: Tensor
         self.scale: Tensor

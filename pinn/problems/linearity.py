@@ -23,7 +23,8 @@ def is_linear(problem: Problem) -> bool:
     for name, constraint in problem.constraints().items():
         unit = torch.rand(POINTS, constraint.region.dimension, generator=generator, dtype=torch.float64)
         points = {
-            key: value.requires_grad_(key in problem.coordinates) for key, value in constraint.region.points(unit).items()
+            key: value.requires_grad_(key in problem.coordinates)
+            for key, value in constraint.region.points(unit).items()
         }
         with torch.enable_grad():
             both, first, second, none = (
