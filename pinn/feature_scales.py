@@ -60,7 +60,7 @@ def find_scale(problem: Problem, collocation: Collocation, features: int, linear
         if worse == 2:
             break
     if not linear and least > HOPELESS:
-        return FeatureScale(best.tolist(), least, search.trials)
+        return FeatureScale(best.tolist(), least, len(search.seen))
     factor = 2.0
     while True:
         moves = [_scaled_in(best, i, by) for i, by in itertools.product(range(len(one)), (factor, 1 / factor))]
@@ -72,7 +72,7 @@ def find_scale(problem: Problem, collocation: Collocation, features: int, linear
         if factor < 2:
             break
         factor = 2.0 if improved else 2.0**0.5
-    return FeatureScale(best.tolist(), least, search.trials)
+    return FeatureScale(best.tolist(), least, len(search.seen))
 
 
 def _scaled_in(scale: Tensor, index: int, factor: float) -> Tensor:
@@ -86,7 +86,7 @@ class _Search:
         self.problem, self.features, self.linear = problem, features, linear
         self.like = next(collocation.buffers())
         self.judge: Equilibrated | None = None
-        self.trials = 0
+        self.seen: dict[tuple[float, ...], float] = {}
         points, self.fresh = collocation(TRAIN), collocation(FRESH)
         unknowns = features * len(problem.fields)
         stride = max(1, Objective(self._model([1.0]), points, Equilibrated()).rows // (ROWS_PER_UNKNOWN * unknowns))
@@ -94,12 +94,18 @@ class _Search:
             name: {key: value[::stride] for key, value in quantities.items()} for name, quantities in points.items()
         }
 
-    @torch.no_grad()
     def residual(self, scale: Tensor) -> float:
         """Return the relative objective on fresh points after one trial at this scale."""
-        self.trials += 1
+        # The moves of one round lead back to where others came from.
+        key = tuple(scale.tolist())
+        if key not in self.seen:
+            self.seen[key] = self._try(list(key))
+        return self.seen[key]
+
+    @torch.no_grad()
+    def _try(self, scale: list[float]) -> float:
         weighting = Equilibrated()
-        objective = Objective(self._model(scale.tolist()), self.points, weighting)
+        objective = Objective(self._model(scale), self.points, weighting)
         weighting.adapt(objective.jacobian_by_residual)
         # All scales are compared by one measure: the weights that the first of them gave.
         self.judge = self.judge or weighting

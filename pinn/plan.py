@@ -27,7 +27,7 @@ MOST_UNKNOWNS = {True: 4000, False: 1000}
 """Of random features, on problems that are linear and on those that are not, which need many solves."""
 MOST_COORDINATES = 3
 """With more of them random features fill the space too thinly."""
-SMOOTH_ENOUGH = 1e-4
+SMOOTH_ENOUGH = 1e-3
 """Relative objective of a trial with half of the features, below which they can carry a problem that is not linear.
 Kovasznay flow gives 1e-7, Burgers with its thin front 0.1."""
 
