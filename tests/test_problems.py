@@ -17,7 +17,10 @@ POINTS = 1000
 
 FLAT_PRESSURE = "the exact pressure does not depend on y"
 SAME_GAUGE = "the exact pressure, given at another point of the domain, fixes the same constant"
+ANY_WAVENUMBER = "the source is made for the wavenumber, so that the same u solves the equation for all of them"
+POWERS_OF_ONE = "wavenumber and a1 are 1 by default, and so are all their powers"
 EQUIVALENT = {
+    "helmholtz": {"1.0 -> 1.001": ANY_WAVENUMBER, "2 -> 2.002": POWERS_OF_ONE},
     "kovasznay": {
         "u * v_x + v * v_y + p_y -> u * v_x + v * v_y - p_y": FLAT_PRESSURE,
         "p_y -> 1.001 * p_y": FLAT_PRESSURE,

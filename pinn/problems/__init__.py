@@ -1,10 +1,26 @@
 """The interface of a problem, and one file for each problem that ships."""
 
+from pinn.problems.advection import Advection
 from pinn.problems.burgers import Burgers
 from pinn.problems.heat import Heat
+from pinn.problems.heat2d import Heat2D
+from pinn.problems.helmholtz import Helmholtz
 from pinn.problems.kovasznay import Kovasznay
 from pinn.problems.poisson import Poisson
+from pinn.problems.poisson_multiscale import PoissonMultiscale
 from pinn.problems.problem import Constraint, Problem
 from pinn.problems.wave import Wave
 
-__all__ = ["Burgers", "Constraint", "Heat", "Kovasznay", "Poisson", "Problem", "Wave"]
+__all__ = [
+    "Advection",
+    "Burgers",
+    "Constraint",
+    "Heat",
+    "Heat2D",
+    "Helmholtz",
+    "Kovasznay",
+    "Poisson",
+    "PoissonMultiscale",
+    "Problem",
+    "Wave",
+]

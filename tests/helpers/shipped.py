@@ -1,8 +1,20 @@
 """The problems that ship, with what their documentation promises of them."""
 
 from dataclasses import dataclass
+from math import pi
 
-from pinn.problems import Burgers, Heat, Kovasznay, Poisson, Problem, Wave
+from pinn.problems import (
+    Advection,
+    Burgers,
+    Heat,
+    Heat2D,
+    Helmholtz,
+    Kovasznay,
+    Poisson,
+    PoissonMultiscale,
+    Problem,
+    Wave,
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +40,12 @@ UNIT = (0.0, 1.0)
 # is left with that share of its largest term.
 SHIPPED = {
     "poisson": Shipped(Poisson, {"x": UNIT, "y": UNIT}, tolerance=1e-13),  # 2π² = 20
+    # 2π² (4² + … + 16²) / 4 = 2,369
+    "poisson_multiscale": Shipped(PoissonMultiscale, {"x": UNIT, "y": UNIT}, tolerance=1e-11),
+    "helmholtz": Shipped(Helmholtz, {"x": (-1.0, 1.0), "y": (-1.0, 1.0)}, tolerance=1e-12),  # 17π² = 168
+    "advection": Shipped(Advection, {"x": (0.0, 2 * pi), "t": UNIT}, tolerance=1e-12),  # 40, and sin at 40 rad
     "heat": Shipped(Heat, {"x": UNIT, "t": UNIT}, tolerance=1e-13),  # 0.1 (3π)² / 2 = 4
+    "heat2d": Shipped(Heat2D, {"x": UNIT, "y": UNIT, "t": UNIT}, tolerance=1e-13),  # 0.1 × 13π² / 2 = 6
     "wave": Shipped(Wave, {"x": UNIT, "t": UNIT}, tolerance=1e-12),  # (8π)² / 2 = 316
     # ν u_xx, some 50 at the front, is the curvature of a quotient of two sums over 256 nodes cancelling to a 100th.
     "burgers": Shipped(Burgers, {"x": (-1.0, 1.0), "t": UNIT}, tolerance=1e-11, of_the_reference=("reference",)),
