@@ -94,12 +94,20 @@ class Objective:
         self._remember({name: rows[span.start : span.stop] for name, span in spans.items()})
         return out, rows
 
-    def jacobian_by_residual(self) -> dict[str, Tensor]:
-        """Return the derivatives of each residual by name, unscaled, (points, parameters)."""
-        matrix, _ = self.jacobian()
+    def jacobian_by_residual(self, most: int = 64) -> dict[str, Tensor]:
+        """Return the derivatives of each residual by name, unscaled, (points, parameters), at `most` of its points or so.
+
+        Enough to know how strongly a residual answers to the parameters, and small for any network.
+        """
+        few = {
+            name: {key: value[:: max(1, len(value) // most)] for key, value in points.items()}
+            for name, points in self.points.items()
+        }
+        thin = Objective(self.model, few, self.weighting)
+        matrix, _ = thin.jacobian()
         return {
             name: matrix[span.start : span.stop] / self.weighting.scale(name, len(span))
-            for name, span in self.spans().items()
+            for name, span in thin.spans().items()
         }
 
     def _place(self, out: Tensor, derivatives: Mapping[str, Tensor], scale: float) -> None:

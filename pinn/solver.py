@@ -24,7 +24,7 @@ from pinn.evaluation import Evaluation
 from pinn.plan import plan
 from pinn.problems import Problem
 from pinn.sampling import Collocation, Sampler, Sobol
-from pinn.solution import Solution, build_model, write_recipe
+from pinn.solution import DTYPES, Solution, build_model, write_recipe
 from pinn.training import Stage, Training
 from pinn.training.callbacks import Checkpoints, ProgressBar, Scalars, Signals
 from pinn.weighting import Weighting
@@ -147,9 +147,6 @@ def prepare(
     return training, write_recipe(problem, chosen.network, precision)
 
 
-DTYPES = {"float64": torch.float64, "float32": torch.float32}
-
-
 def _row_names(model: nn.Module, constraint: str, points: Mapping[str, torch.Tensor]) -> list[str]:
     with torch.enable_grad():
         leaves = {name: values[:1].detach().requires_grad_() for name, values in points.items()}
@@ -183,7 +180,7 @@ def fit(
     console: Console,
     logger: Logger | None = None,
     folder: Path | None = None,
-    recipe: dict[str, Any] | None = None,
+    header: dict[str, Any] | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> int | None:
     """Train, leave the best state in the model, and return the number of the signal that ended it, if one did.
@@ -193,13 +190,13 @@ def fit(
         console: where progress is shown.
         logger: takes the scalars.
         folder: where checkpoints go, if they are wanted.
-        recipe: written into the checkpoints.
+        header: written into the checkpoints beside what the training saves.
         callbacks: further callbacks of Lightning.
     """
     signals = Signals()
     all_callbacks = [signals, ProgressBar(console), Scalars(), *callbacks]
     if folder is not None:
-        all_callbacks.append(Checkpoints(folder, recipe or {}))
+        all_callbacks.append(Checkpoints(folder, header or {}))
     device = next(training.parameters()).device.type
     with warnings.catch_warnings(), _quiet("lightning.pytorch"):
         # Lightning has advice for loaders of data sets; there is no data set here.
@@ -247,7 +244,7 @@ def measure(training: Training, evaluation: Evaluation, *, seed: int, started: f
     reference = problem.reference()
     parameter = next(model.parameters())
     total = time.perf_counter() - started
-    best = next(row for row in training.history if row["step"] == training.best_step)
+    best = next(row for row in reversed(training.history) if row["step"] == training.best_step)
     weights = {name.removeprefix("residual/"): value for name, value in best.items() if name.startswith("residual/")}
     return {
         "schema": METRICS_SCHEMA,
