@@ -3,7 +3,7 @@
 import itertools
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ def read(overrides: Sequence[str], config_dir: str | None = None) -> tuple[dict[
     return _plain(config), folder, _plain(record)
 
 
-def check_keys(config: dict[str, Any]) -> None:
+def check_keys(config: Mapping[str, Any]) -> None:
     """Raise InputError unless the configuration says exactly what a run needs."""
     if unknown := set(config) - set(KEYS):
         raise InputError(f"there is no key {', '.join(sorted(unknown))}; the keys are {', '.join(sorted(KEYS))}.")

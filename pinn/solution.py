@@ -17,6 +17,9 @@ from pinn.model import Model, scaled
 from pinn.problems import Problem
 from pinn.recipes import describe, rebuild
 
+DTYPES = {"float64": torch.float64, "float32": torch.float32}
+"""Precisions that a model can have, by name."""
+
 Number = Tensor | np.ndarray[Any, Any] | float
 
 
@@ -102,16 +105,18 @@ def load(
         InputError: the file cannot be read, or names a class that is not trusted.
     """
     path = Path(path)
-    content = checkpoint.read(path / "checkpoints" / "best.ckpt" if path.is_dir() else path)
+    content = checkpoint.read(path / "checkpoints" / "best.ckpt" if path.is_dir() else path, needs=("recipe", "state"))
     recipe = content["recipe"]
-    model = build_model(
-        problem or rebuild(recipe["problem"], trust),
-        network or partial(rebuild, recipe["network"], trust),
-        getattr(torch, recipe["dtype"]),
-    )
     try:
+        model = build_model(
+            problem or rebuild(recipe["problem"], trust),
+            network or partial(rebuild, recipe["network"], trust),
+            DTYPES[recipe["dtype"]],
+        )
         model.load_state_dict(content["state"])
-    except RuntimeError as error:
+    except InputError:
+        raise
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} does not fit the problem and the network: {' '.join(str(error).split())}") from error
     return Solution(model, recipe, content.get("metrics", {}), content.get("history", []))
 

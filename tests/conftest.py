@@ -12,6 +12,14 @@ def pytest_configure() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs without pictures, which take most of the time of a small run."""
+    from pinn import run
+
+    monkeypatch.setattr(run, "save_figures", lambda *arguments: [])
+
+
 @pytest.fixture(autouse=True)
 def no_rank_promotion() -> Iterator[None]:
     with RefuseRankPromotion():

@@ -34,11 +34,11 @@ class Checkpoints(Callback):
 
     Args:
         folder: where to write; it is made if it is missing.
-        recipe: how to build the model again; see `pinn.solution`.
+        header: written into both beside what the training saves: how to build the model again, for example.
     """
 
-    def __init__(self, folder: Path, recipe: dict[str, Any]) -> None:
-        self.folder, self.recipe = folder, recipe
+    def __init__(self, folder: Path, header: dict[str, Any]) -> None:
+        self.folder, self.header = folder, header
         self._written = time.monotonic()
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
@@ -52,10 +52,10 @@ class Checkpoints(Callback):
 
     def _write(self, training: Training) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        checkpoint.save(self.folder / "last.ckpt", {"recipe": self.recipe, "training": training.state_to_save()})
+        checkpoint.save(self.folder / "last.ckpt", {**self.header, "training": training.state_to_save()})
         checkpoint.save(
             self.folder / "best.ckpt",
-            {"recipe": self.recipe, "state": training.best_state, "history": training.history},
+            {**self.header, "state": training.best_state, "history": training.history},
         )
         self._written = time.monotonic()
 

@@ -1,0 +1,64 @@
+"""What a run says at its end: one table."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from pinn.evaluation import Evaluation
+
+
+def print_metrics(console: Console, metrics: Mapping[str, Any], folder: Path, watched: bool) -> None:
+    """Print what `metrics.json` holds: errors, residuals, size, time, and where the files are.
+
+    Args:
+        console: where.
+        metrics: of the run.
+        folder: of the run.
+        watched: whether TensorBoard can show it.
+    """
+    table = Table(title=metrics["problem"], show_header=False, title_justify="left")
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, error in metrics["relative_l2"].items():
+        largest = metrics["max_error"][name]
+        table.add_row(f"relative L2 error of {name}", f"{error:.2e}   (largest {largest:.2e})")
+    if metrics["reference"]:
+        reference = metrics["reference"]
+        table.add_row("reference", f"{reference['kind']}, its own error {reference['error']:.0e}")
+    else:
+        table.add_row("reference", "none: judge by the residuals")
+    table.add_section()
+    for name, value in metrics["residual_rms"].items():
+        table.add_row(f"residual of {name} (rms)", f"{value:.2e}")
+    for name, value in metrics["unknowns"].items():
+        table.add_row(f"unknown {name}", f"{value:.8g}")
+    table.add_section()
+    table.add_row("parameters", f"{metrics['parameters']:,}")
+    table.add_row("steps", f"{metrics['steps']:,} (best after {metrics['best_step']:,})")
+    table.add_row("ended", metrics["stopped"][-1] if metrics["stopped"] else metrics["status"])
+    wall = metrics["wall_seconds"]
+    table.add_row("wall time", f"{wall['total']:.1f} s, {wall['train']:.1f} s of it training")
+    table.add_row("device", f"{metrics['device']}, {metrics['dtype']}")
+    table.add_section()
+    table.add_row("files", str(folder))
+    if watched:
+        table.add_row("watch", f"tensorboard --logdir {folder}")
+    console.print(table)
+
+
+def print_errors(console: Console, problem: str, evaluation: Evaluation) -> None:
+    """Print the errors of every field on a grid."""
+    nodes = next(iter(evaluation.coordinates.values())).shape
+    table = Table(title=f"{problem} on a grid of {' × '.join(map(str, nodes))}", title_justify="left")
+    table.add_column("field")
+    table.add_column("relative L2", justify="right")
+    table.add_column("max error", justify="right")
+    for name in evaluation.fields:
+        if name in evaluation.reference:
+            table.add_row(name, f"{evaluation.relative_l2[name]:.2e}", f"{evaluation.max_error[name]:.2e}")
+        else:
+            table.add_row(name, "no reference", "")
+    console.print(table)

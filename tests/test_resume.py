@@ -1,0 +1,166 @@
+"""A run that was cut anywhere and resumed ends in the same state, bit for bit, as one that was never cut."""
+
+import json
+import math
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from helpers.runs import cut_after, train
+
+from pinn import checkpoint, run
+from pinn.config import options
+from pinn.errors import InputError
+
+pytestmark = pytest.mark.usefixtures("no_figures")
+
+TRAININGS = [name for name in options("training") if name != "auto"]
+TIMES = {"wall_seconds", "peak_memory_mb", "seconds", "seconds_trained"}
+"""What a clock says, and memory, differ from run to run."""
+
+
+def timeless(value: Any) -> Any:
+    """The same without what clocks say, tensors as bytes, so that == compares bits."""
+    if isinstance(value, dict):
+        return {key: timeless(item) for key, item in value.items() if key not in TIMES}
+    if isinstance(value, list | tuple):
+        return [timeless(item) for item in value]
+    if isinstance(value, torch.Tensor):
+        return (value.dtype, tuple(value.shape), value.contiguous().numpy().tobytes())
+    return "nan" if isinstance(value, float) and math.isnan(value) else value
+
+
+def end_of(folder: Path) -> dict[str, Any]:
+    """Everything that a run leaves that could tell that it was cut."""
+    return {
+        "metrics": timeless(json.loads((folder / "metrics.json").read_text())),
+        "last": timeless(checkpoint.read(folder / "checkpoints" / "last.ckpt")),
+        "best": timeless(checkpoint.read(folder / "checkpoints" / "best.ckpt")),
+        "history": [line.split(",", 2)[::2] for line in (folder / "history.csv").read_text().splitlines()],
+    }
+
+
+def words_for(training: str) -> list[str]:
+    network = ["network=random_features", "network.features=30", "~network.width", "~network.depth"]
+    return [f"training={training}", *(network if training == "lstsq" else [])]
+
+
+def test_the_comparison_sees_one_bit() -> None:
+    one = torch.ones(3, dtype=torch.float64)
+    other = one.clone()
+    other[1] += 2**-52
+    assert timeless({"a": [one]}) == timeless({"a": [one.clone()]})
+    assert timeless({"a": [one]}) != timeless({"a": [other]})
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 5, 6])
+@pytest.mark.parametrize("training", TRAININGS)
+def test_resumed_equals_uninterrupted(
+    training: str, cut: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: dict[str, dict[str, Any]]
+) -> None:
+    """Six steps a stage in blocks of three: cut in the first block, at its end, in the second and at a stage's end."""
+    words = words_for(training)
+    if training not in whole:
+        assert train(tmp_path / "whole", *words, steps=6) == 0
+        whole[training] = end_of(tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        cut_after(patch, cut)
+        code = train(tmp_path / "cut", *words, steps=6)
+    metrics = json.loads((tmp_path / "cut" / "metrics.json").read_text())
+    if metrics["status"] == "interrupted":
+        assert code == 128 + signal.SIGTERM
+        assert run.resume(tmp_path / "cut", {}) == 0
+    assert end_of(tmp_path / "cut") == whole[training]
+
+
+@pytest.fixture(scope="module")
+def whole() -> dict[str, dict[str, Any]]:
+    """The ends of uninterrupted runs by training, each made once."""
+    return {}
+
+
+def test_cut_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adam with its schedule, then L-BFGS: cut after every call of an optimizer."""
+    words = ("training=adam_lbfgs", "problem=burgers")
+    train(tmp_path / "whole", *words, steps=5)
+    with monkeypatch.context() as patch:
+        cut_after(patch, 1)
+        code = train(tmp_path / "cut", *words, steps=5)
+    cuts = 0
+    while code == 143:
+        cuts += 1
+        with monkeypatch.context() as patch:
+            cut_after(patch, 1)
+            code = run.resume(tmp_path / "cut", {})
+    # After each of five steps of Adam and the first of two blocks of L-BFGS; after the second the run is complete.
+    assert cuts == 6
+    assert end_of(tmp_path / "cut") == end_of(tmp_path / "whole")
+
+
+def test_a_budget_of_time_can_be_raised(tmp_path: Path) -> None:
+    words = ("training=adam",)
+    train(tmp_path / "whole", *words, steps=4)
+    train(tmp_path / "cut", *words, "seconds=1e-9", steps=4)
+    metrics = json.loads((tmp_path / "cut" / "metrics.json").read_text())
+    assert metrics["status"] == "budget"
+    assert metrics["steps"] == 1
+    run.resume(tmp_path / "cut", {"seconds": None})
+    assert end_of(tmp_path / "cut") == end_of(tmp_path / "whole")
+
+
+def test_a_run_that_is_finished_stays_as_it_is(tmp_path: Path) -> None:
+    train(tmp_path, "training=adam", steps=4)
+    before = end_of(tmp_path)
+    assert run.resume(tmp_path, {}) == 0
+    assert end_of(tmp_path) == before
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    with monkeypatch.context() as patch:
+        cut_after(patch, 2)
+        assert train(tmp_path / "run", "problem=burgers", "training=adam", steps=4) == 143
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("key", ["seed", "problem", "network", "points", "dtype", "training", "grid", "nonsense"])
+def test_only_budget_and_trust_may_change(interrupted: Path, key: str) -> None:
+    before = end_of(interrupted)
+    with pytest.raises(
+        InputError, match=f"{key} cannot change when a run is resumed; only seconds, target_error, trust"
+    ):
+        run.resume(interrupted, {key: 1})
+    assert end_of(interrupted) == before
+
+
+EDITS = [
+    ("_target_: pinn.problems.Burgers", "_target_: pinn.problems.Heat", "problem in its .*config.yaml changed"),
+    ("_target_: pinn.problems.Burgers", "_target_: pinn.problems.Burgers\n  viscosity: 0.1", "problem in its"),
+    ("width: 6", "width: 7", "network in its"),
+    ("lr: 0.005", "lr: 0.05", "training in its"),
+    ("seed: 0", "seed: 1", "seed in its"),
+    ("points: 60", "points: 61\nextra: 1", "points, extra in its"),
+    ("seed: 0", "seed: [", "cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), EDITS)
+def test_an_edited_configuration_is_refused(interrupted: Path, old: str, new: str, message: str) -> None:
+    path = interrupted / ".hydra" / "config.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(InputError, match=message):
+        run.resume(interrupted, {})
+
+
+def test_trust_is_not_taken_from_the_folder(interrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that somebody sent must not be able to run a module that lies in it or beside it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "harmful.py").write_text("from pathlib import Path\nPath('harm').touch()\n")
+    path = interrupted / ".hydra" / "config.yaml"
+    path.write_text(path.read_text().replace("trust: []", "trust: [harmful]"))
+    run.resume(interrupted, {})
+    assert not (tmp_path / "harm").exists()
