@@ -11,6 +11,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.optim import Optimizer
 
+from pinn.domains import Points
 from pinn.errors import InputError
 from pinn.model import Model
 from pinn.objective import Objective
@@ -60,6 +61,10 @@ class Training(LightningModule):
             isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0
         ):
             raise InputError(f"seconds must be a positive number or null; it was given {seconds!r}.")
+        if target_error is not None and (
+            isinstance(target_error, bool) or not isinstance(target_error, int | float) or not target_error > 0
+        ):
+            raise InputError(f"target_error must be a positive number or null; it was given {target_error!r}.")
         if target_error is not None and model.problem.reference() is None:
             raise InputError("target_error needs a problem with a reference; leave it null.")
         self.model, self.collocation, self.weighting = model, collocation, weighting
@@ -150,8 +155,15 @@ class Training(LightningModule):
         start = self.step - self.step_in_stage
         draw = start + (self.step_in_stage // stage.resample * stage.resample if stage.resample else 0)
         if self.objective is None or self._draw != draw:
-            self.objective, self._draw = Objective(self.model, self.collocation(draw), self.weighting), draw
+            points = self.collocation(draw, self._residual)
+            self.objective, self._draw = Objective(self.model, points, self.weighting), draw
         return self.objective
+
+    @torch.no_grad()
+    def _residual(self, name: str, points: Points) -> Tensor:
+        """Return the size of all scaled residuals of a constraint together, (points,)."""
+        rows = Objective(self.model, {name: points}, self.weighting).vector()
+        return torch.linalg.vector_norm(rows.reshape(-1, len(next(iter(points.values())))), dim=0)
 
     def _out_of_time(self) -> bool:
         return self.seconds is not None and time.perf_counter() - self._started >= self.seconds
@@ -236,6 +248,8 @@ class Training(LightningModule):
             "history": self.history,
             "reasons": list(self.reasons),
             "weight_factors": dict(self.weighting.factors),
+            "points": None if self.objective is None else self.objective.points,
+            "draw": self._draw,
             "status": self.status,
         }
 
@@ -253,6 +267,11 @@ class Training(LightningModule):
         self.history = list(saved["history"])
         self.reasons = list(saved["reasons"])
         self.weighting.factors = dict(saved["weight_factors"])
+        if saved["points"] is not None:
+            # Adaptive points follow from the model as it was when they were drawn.
+            device = next(self.model.parameters()).device
+            points = {name: {k: v.to(device) for k, v in group.items()} for name, group in saved["points"].items()}
+            self.objective, self._draw = Objective(self.model, points, self.weighting), saved["draw"]
         self.status = saved["status"]
         unfinished = self.step_in_stage < list(self.stages.values())[self.stage].steps
         if self.status == "interrupted" or (self.status == "budget" and unfinished):
