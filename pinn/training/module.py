@@ -248,7 +248,7 @@ class Training(LightningModule):
             "history": self.history,
             "reasons": list(self.reasons),
             "weight_factors": dict(self.weighting.factors),
-            "points": None if self.objective is None else self.objective.points,
+            "points": self.objective and {name: _copy(group) for name, group in self.objective.points.items()},
             "draw": self._draw,
             "status": self.status,
         }
