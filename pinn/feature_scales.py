@@ -1,6 +1,7 @@
 """How fast random features should oscillate, found from the residuals that they leave."""
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import torch
@@ -40,10 +41,10 @@ class FeatureScale:
 def find_scale(problem: Problem, collocation: Collocation, features: int, linear: bool) -> FeatureScale:
     """Choose the scale of `RandomFeatures` for a problem.
 
-    A trial takes half of the features and a part of the points, solves, and is judged by the residuals on fresh points. The
-    ladder 2, 4, …, 64 for all inputs together is climbed until it has become worse twice; then single inputs go up and down
-    by factors of 2 as long as that halves the residual, and once by √2. Only residuals are looked at, never a
-    reference, and no clock: the same seed finds the same scale.
+    A trial takes half of the features and a part of the points, solves, and is judged by the residuals on fresh
+    points. The ladder 2, 4, …, 64 for all inputs together is climbed until it has become worse twice; then single
+    inputs go up and down by factors of 2 as long as that halves the residual, and once by √2. Only residuals are
+    looked at, never a reference, and no clock: the same seed finds the same scale.
 
     Args:
         problem: what is to be solved.
@@ -87,12 +88,13 @@ class _Search:
         self.like = next(collocation.buffers())
         self.judge: Equilibrated | None = None
         self.seen: dict[tuple[float, ...], float] = {}
-        points, self.fresh = collocation(TRAIN), collocation(FRESH)
-        unknowns = features * len(problem.fields)
-        stride = max(1, Objective(self._model([1.0]), points, Equilibrated()).rows // (ROWS_PER_UNKNOWN * unknowns))
-        self.points = {
-            name: {key: value[::stride] for key, value in quantities.items()} for name, quantities in points.items()
-        }
+        self.fresh = collocation(FRESH)
+        rows = Objective(self._model([1.0]), self.fresh, Equilibrated()).rows
+        share = min(1.0, ROWS_PER_UNKNOWN * features * len(problem.fields) / rows)
+        # Drawn anew, not sliced: every second point of a Sobol sequence lies in one half of the box.
+        counts = {name: math.ceil(share * len(points[problem.coordinates[0]])) for name, points in self.fresh.items()}
+        thinned = Collocation(problem, collocation.sampler, 1, 1, counts, collocation.seed)
+        self.points = thinned.to(self.like)(TRAIN)
 
     def residual(self, scale: Tensor) -> float:
         """Return the relative objective on fresh points after one trial at this scale."""

@@ -95,7 +95,8 @@ class Objective:
         return out, rows
 
     def jacobian_by_residual(self, most: int = 64) -> dict[str, Tensor]:
-        """Return the derivatives of each residual by name, unscaled, (points, parameters), at `most` of its points or so.
+        """Return the derivatives of each residual by name, unscaled, (points, parameters), at `most` of its points or
+        so.
 
         Enough to know how strongly a residual answers to the parameters, and small for any network.
         """

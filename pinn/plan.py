@@ -53,7 +53,8 @@ def plan(
     """Fill in what was not given; what is given stays, and nothing here looks at a reference.
 
     * A problem that is linear in its fields is one least-squares solve over frozen sine features.
-    * One that is not linear, but so smooth that a trial with features leaves next to no residual, is solved over features
+    * One that is not linear, but so smooth that a trial with features leaves next to no residual, is solved over
+    features
       by Levenberg-Marquardt.
     * Anything else is trained by Levenberg-Marquardt on a small tanh network.
 

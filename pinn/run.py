@@ -18,9 +18,10 @@ from pinn.errors import InputError
 from pinn.evaluation import Evaluation
 from pinn.figures import save_figures
 from pinn.files import write_atomically, write_text
+from pinn.metrics import measure, to_json
 from pinn.report import print_errors, print_metrics
 from pinn.solution import Solution, load
-from pinn.solver import fit, measure, to_json
+from pinn.solver import fit
 from pinn.training import Training
 from pinn.training.module import columns
 

@@ -12,7 +12,8 @@ class Weighting(ABC):
     """Turns residuals into rows: one with weight w and N points enters as √(w/N) r_i, so that ½‖rows‖² = ½ w mean(r²).
 
     Args:
-        weights: a weight for a constraint (`walls`) or for one residual of a system (`equation.continuity`); what is not
+        weights: a weight for a constraint (`walls`) or for one residual of a system (`equation.continuity`); what is
+        not
             named has weight 1, and the closer name wins.
 
     Raises:
@@ -58,9 +59,9 @@ class Equilibrated(Weighting):
     """Weights times 1 / mean ‖∂r_i/∂θ‖²: every residual answers equally to a change of the parameters.
 
     An equation of second order answers k² times as strongly to an oscillation of frequency k as the boundary
-    condition beside it; with equal weights the least-squares solution would let the boundary go to please the equation. This
-    is row equilibration of the least-squares problem (van der Sluis 1969), one factor for each residual, normalised so that
-    the largest is 1. It looks at the equation alone, not at any solution.
+    condition beside it; with equal weights the least-squares solution would let the boundary go to please the
+    equation. This is row equilibration of the least-squares problem (van der Sluis 1969), one factor for each
+    residual, normalised so that the largest is 1. It looks at the equation alone, not at any solution.
     """
 
     def adapt(self, jacobian: Callable[[], Mapping[str, Tensor]]) -> None:

@@ -12,9 +12,10 @@ from pinn.errors import InputError
 class RandomFeatures(nn.Module):
     """u_k(x) = Σ_m c_km sin(s ∘ w_m · x + b_m), w_m ~ N(0, 1)^inputs, b_m ~ U(0, 2π), with only c to be found.
 
-    The scale s_i is the standard deviation of the frequencies in input i: features can represent what oscillates up to about
-    that fast. (Rahimi and Recht 2007; for differential equations Dwivedi and Srinivasan 2020, Dong and Li 2021, who freeze
-    tanh layers. Sines serve better: they are eigenfunctions of every operator with constant coefficients.)
+    The scale s_i is the standard deviation of the frequencies in input i: features can represent what oscillates up
+    to about that fast. (Rahimi and Recht 2007; for differential equations Dwivedi and Srinivasan 2020, Dong and Li
+    2021, who freeze tanh layers. Sines serve better: they are eigenfunctions of every operator with constant
+    coefficients.)
 
     Args:
         inputs: size of a point.

@@ -16,10 +16,10 @@ class LeastSquares(Optimizer):
     """θ ← θ + α p with p = argmin ‖J p + r‖², α the first of 1, ½, ¼, … that lowers ½‖r‖².
 
     Where the residuals are linear in θ, as for the output layer of a network on a linear equation, one step is the
-    solution, and a second one its iterative refinement. The solve is a Householder QR of J: no JᵀJ, whose condition number
-    is that of J squared, and no cut of small singular values, which random features need (on the wave equation, cutting at
-    1e-15 costs four digits). Columns that depend on each other leave a large but harmless p in their null space; where
-    QR finds them dependent to the last bit, the singular value decomposition is used.
+    solution, and a second one its iterative refinement. The solve is a Householder QR of J: no JᵀJ, whose condition
+    number is that of J squared, and no cut of small singular values, which random features need (on the wave
+    equation, cutting at 1e-15 costs four digits). Columns that depend on each other leave a large but harmless p in
+    their null space; where QR finds them dependent to the last bit, the singular value decomposition is used.
 
     Args:
         params: all parameters of the objective.
@@ -46,8 +46,8 @@ class LeastSquares(Optimizer):
         self._jacobian, rows = objective.jacobian(out=self._jacobian)
         if self._jacobian.shape[0] < self._jacobian.shape[1]:
             raise InputError(
-                f"least squares needs at least as many rows as parameters; there are {self._jacobian.shape[0]} rows for "
-                f"{self._jacobian.shape[1]} parameters. Raise points, or lower network.features."
+                f"least squares needs at least as many rows as parameters; there are {self._jacobian.shape[0]} rows "
+                f"for {self._jacobian.shape[1]} parameters. Raise points, or lower network.features."
             )
         before = rows.dot(rows) / 2
         step = solve(self._jacobian, -rows)

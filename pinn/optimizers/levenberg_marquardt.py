@@ -15,17 +15,17 @@ from pinn.objective import Objective
 class LevenbergMarquardt(Optimizer):
     """Minimise ½‖r(θ)‖² by steps p that solve min ‖J p + r‖² + λ‖p‖².
 
-    The linear model predicts the decrease ½ (λ‖p‖² - p·Jᵀr) of the objective; ρ is the ratio of the actual decrease to it. A step starts at λ / `factor` and multiplies by `factor` until ρ is at least `ratio`, or until
-    more damping makes a step that decreases no better. Its λ starts the next one. (Levenberg 1944; Marquardt 1963; Moré
-    1978.)
+    The linear model predicts the decrease ½ (λ‖p‖² - p·Jᵀr) of the objective; ρ is the ratio of the actual decrease
+    to it. A step starts at λ / `factor` and multiplies by `factor` until ρ is at least `ratio`, or until more damping
+    makes a step that decreases no better. Its λ starts the next one. (Levenberg 1944; Marquardt 1963; Moré 1978.)
 
-    Networks leave long curved valleys, in which straight steps stay short. The path that a step should follow bends by the
-    second derivative of r along p, which one more residual vector at θ + h p tells:
+    Networks leave long curved valleys, in which straight steps stay short. The path that a step should follow bends
+    by the second derivative of r along p, which one more residual vector at θ + h p tells:
 
         a = -½ (JᵀJ + λI)⁻¹ Jᵀ r_pp,   r_pp ≈ 2/h ((r(θ + h p) - r) / h - J p).
 
-    The step is p + a unless ‖a‖ > `bend` ‖p‖ / 2, where the expansion is not to be trusted (Transtrum and Sethna 2012). On
-    the Poisson problem this takes a 2 × 16 network to an error 50 times smaller in the same number of steps.
+    The step is p + a unless ‖a‖ > `bend` ‖p‖ / 2, where the expansion is not to be trusted (Transtrum and Sethna
+    2012). On the Poisson problem this takes a 2 × 16 network to an error 50 times smaller in the same number of steps.
 
     Args:
         params: all parameters of the objective.
@@ -56,7 +56,7 @@ class LevenbergMarquardt(Optimizer):
             )
         if not (factor > 1 and 0 < ratio < 1 and bend >= 0):
             raise InputError(
-                f"LevenbergMarquardt needs factor > 1, 0 < ratio < 1, bend >= 0; it was given {factor}, {ratio}, {bend}."
+                f"LevenbergMarquardt needs factor > 1, 0 < ratio < 1, bend >= 0; given {factor}, {ratio}, {bend}."
             )
         settings = {"factor": factor, "ratio": ratio, "bend": bend, "floor": floor, "ceiling": ceiling}
         super().__init__(params, {"damping": damping, **settings})
@@ -102,7 +102,7 @@ class LevenbergMarquardt(Optimizer):
 
 
 NUDGE = 0.1
-"""h of the second difference, which Transtrum and Sethna recommend: the error that it makes is small beside the step."""
+"""h of the second difference, as Transtrum and Sethna recommend: its error is small beside the step."""
 
 
 class _Linearisation:

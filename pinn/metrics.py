@@ -1,0 +1,89 @@
+"""What a run has reached, as `metrics.json` records it."""
+
+import json
+import platform
+import resource
+import sys
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from pinn.evaluation import Evaluation
+from pinn.training import Training
+
+SCHEMA = 1
+"""Number of the layout of metrics.json."""
+
+
+def measure(training: Training, evaluation: Evaluation, *, seed: int, started: float) -> dict[str, Any]:
+    """Return what `metrics.json` holds, of the best state.
+
+    Args:
+        training: finished.
+        evaluation: of its best state on the evaluation grid.
+        seed: of the run.
+        started: what `time.perf_counter()` said when the run began.
+    """
+    problem, model = training.model.problem, training.model
+    reference = problem.reference()
+    parameter = next(model.parameters())
+    total = time.perf_counter() - started
+    best = next(row for row in reversed(training.history) if row["step"] == training.best_step)
+    weights = {name.removeprefix("residual/"): value for name, value in best.items() if name.startswith("residual/")}
+    return {
+        "schema": SCHEMA,
+        "status": training.status,
+        "stopped": training.reasons,
+        "problem": type(problem).__name__,
+        "seed": seed,
+        "device": _device_name(parameter.device),
+        "dtype": str(parameter.dtype).removeprefix("torch."),
+        "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "steps": training.step,
+        "best_step": training.best_step,
+        "grid": list(next(iter(evaluation.coordinates.values())).shape),
+        "relative_l2": evaluation.relative_l2,
+        "relative_l2_total": evaluation.relative_l2_total,
+        "max_error": evaluation.max_error,
+        "reference": None if reference is None else {"kind": reference.kind, "error": reference.error},
+        "residual_rms": {name: value**0.5 / training.weighting.scale(name, 1) for name, value in weights.items()},
+        "unknowns": {name: value.item() for name, value in problem.named_parameters()},
+        "wall_seconds": {
+            "setup": total - training.seconds_trained,
+            "train": training.seconds_trained,
+            "total": total,
+        },
+        "peak_memory_mb": _peak_memory_mb(parameter.device),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("pinn", "torch", "lightning")},
+        },
+    }
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def _peak_memory_mb(device: torch.device) -> float:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    # Linux counts in kilobytes, macOS in bytes.
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def to_json(metrics: Mapping[str, Any]) -> str:
+    """Return metrics as JSON; numbers that are not finite, which JSON does not know, become null."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: clean(item) for key, item in value.items()}
+        if isinstance(value, float) and not -float("inf") < value < float("inf"):
+            return None
+        return value
+
+    return json.dumps(clean(metrics), indent=2, ensure_ascii=False) + "\n"
