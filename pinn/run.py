@@ -96,6 +96,10 @@ def resume(folder: Path, changes: Mapping[str, Any], *, started: float | None = 
             # What the plan chose at the start stays chosen; it need not be searched for again.
             config["network"] = {**saved["recipe"]["network"], "_partial_": True}
         training, recipe = build(config, console)
+        if saved["recipe"] != recipe:
+            raise InputError(
+                f"{folder} cannot go on: its checkpoint is of {saved['recipe']}, the program now builds {recipe}."
+            )
         training.restore(saved["training"])
     except InputError:
         raise
