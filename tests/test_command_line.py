@@ -184,10 +184,6 @@ MISTAKES = {
 }
 
 
-def without_activation(words: str) -> list[str]:
-    return [*(["~network.activation"] if "~network.width" in words else []), *words.split()]
-
-
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the user's own module and nothing else."""
@@ -201,7 +197,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("words", MISTAKES)
 def test_a_mistake_costs_one_line(words: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    given = without_activation(words)
+    given = words.split()
     first = [*SMALL, "weighting=fixed"] if words.startswith("training=") else FAST
     alone = words.startswith(("resume=", "-", "experiment="))
     assert train.main(given if alone else [*first, *given]) == 2
