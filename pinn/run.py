@@ -176,8 +176,8 @@ def _finish(
     started: float,
 ) -> int:
     """Train, measure, write everything, and say where it is."""
-    # Events behind the checkpoint that a run goes on from would be there twice.
-    purge = training.step + 1 if training.step else None
+    # Events behind the checkpoint that a run goes on from would be there twice; its last row is written again.
+    purge = int(training.history[-1]["step"]) if training.history else None
     logger = make_logger and make_logger(save_dir=folder, name="", version="tensorboard", purge_step=purge)
     header = {"recipe": recipe, "config": _lasting(config)}
     signal = fit(training, console=console, logger=logger, folder=folder / "checkpoints", header=header)

@@ -1,0 +1,272 @@
+"""A run from end to end: its files, its numbers, how it ends, and what evaluating it again says."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from helpers.runs import ROOT, SMALL, configuration, cut_after, script, train
+
+import pinn
+from pinn import config, run
+from pinn.errors import InputError
+
+FILES = {
+    *(".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml"),
+    *("checkpoints/best.ckpt", "checkpoints/last.ckpt"),
+    *("metrics.json", "history.csv", "solution.npz"),
+    *("figures/solution.png", "figures/residual.png", "figures/convergence.png", "figures/profiles.png"),
+}
+
+METRICS = {
+    *("schema", "status", "stopped", "problem", "seed", "device", "dtype", "parameters", "steps", "best_step", "grid"),
+    *("relative_l2", "relative_l2_total", "max_error", "reference", "residual_rms", "unknowns"),
+    *("wall_seconds", "peak_memory_mb", "versions"),
+}
+
+
+@pytest.fixture(scope="module")
+def burgers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small run of the Burgers equation with everything that a run writes."""
+    folder = tmp_path_factory.mktemp("runs") / "burgers"
+    words = [*SMALL, "problem=burgers", "training=adam", "training.adam.steps=20", "training.adam.block=10", "seed=3"]
+    words += [
+        "logger=tensorboard",
+        "grid={x: 21, t: 11}",
+        "weighting=fixed",
+        "weights.walls=4",
+        f"hydra.run.dir={folder}",
+    ]
+    assert script("train").main(words) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def metrics(burgers: Path) -> dict[str, Any]:
+    return json.loads((burgers / "metrics.json").read_text())
+
+
+def test_a_run_leaves_these_files_and_no_others(burgers: Path) -> None:
+    found = {str(path.relative_to(burgers)) for path in burgers.rglob("*") if path.is_file()}
+    events = {path for path in found if path.startswith("tensorboard/events.out.tfevents.")}
+    assert events
+    assert found - events == FILES
+
+
+def test_the_configuration_of_a_run_is_the_one_that_it_had(burgers: Path) -> None:
+    written = run.read_config(burgers)
+    assert written["seed"] == 3
+    assert written["weights"] == {"walls": 4}
+    assert written["training"]["adam"]["steps"] == 20
+    assert list(written) == list(config.read([])[0])
+
+
+def test_metrics_hold_these_keys(metrics: dict[str, Any]) -> None:
+    assert set(metrics) == METRICS
+    assert metrics["schema"] == 1
+    assert metrics["status"] == "budget"
+    assert metrics["stopped"] == ["adam: all steps are taken after 20 steps"]
+    assert (metrics["problem"], metrics["seed"], metrics["dtype"]) == ("Burgers", 3, "float64")
+    assert metrics["parameters"] == 2 * 6 + 6 + 6 * 6 + 6 + 6 + 1
+    assert metrics["steps"] == 20
+    assert metrics["best_step"] in (0, 10, 20)
+    assert metrics["grid"] == [21, 11]
+    assert metrics["reference"] == {"kind": "exact", "error": 1e-13}
+    assert set(metrics["residual_rms"]) == {"equation", "initial", "walls"}
+    assert metrics["unknowns"] == {}
+    assert set(metrics["wall_seconds"]) == {"setup", "train", "total"}
+    assert metrics["wall_seconds"]["total"] > metrics["wall_seconds"]["train"] > 0
+    assert metrics["peak_memory_mb"] > 10
+    assert metrics["versions"]["torch"] == torch.__version__
+
+
+def test_the_solution_is_flat_arrays_by_name(burgers: Path, metrics: dict[str, Any]) -> None:
+    with np.load(burgers / "solution.npz") as solution:
+        arrays = dict(solution)
+    assert set(arrays) == {"x", "t", "u", "u_reference"}
+    assert {array.shape for array in arrays.values()} == {(21 * 11,)}
+    assert {array.dtype for array in arrays.values()} == {np.dtype(np.float64)}
+    grid = pinn.load(burgers).problem.domain.grid({"x": 21, "t": 11}, torch.float64)
+    assert np.array_equal(arrays["x"], grid["x"].flatten().numpy())
+    error = np.linalg.norm(arrays["u"] - arrays["u_reference"]) / np.linalg.norm(arrays["u_reference"])
+    # numpy sums in another order than torch.
+    assert error == pytest.approx(metrics["relative_l2"]["u"], rel=1e-12)
+    assert np.abs(arrays["u"] - arrays["u_reference"]).max() == metrics["max_error"]["u"]
+
+
+def test_the_history_has_a_row_for_each_look(burgers: Path) -> None:
+    with (burgers / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == [0, 10, 20]
+    assert list(rows[0]) == [
+        *("step", "seconds", "stage", "loss", "validation"),
+        *("residual/equation", "residual/initial", "residual/walls", "relative_l2/u"),
+    ]
+    for row in rows:
+        parts = sum(float(row[f"residual/{name}"]) for name in ("equation", "initial", "walls"))
+        assert parts == pytest.approx(2 * float(row["validation"]), rel=1e-12)
+
+
+def test_the_residuals_of_the_table_are_unweighted(burgers: Path, metrics: dict[str, Any]) -> None:
+    """The walls have weight 4, so the root mean square is half of what the weighted term of the history says."""
+    with (burgers / "history.csv").open() as file:
+        best = next(row for row in csv.DictReader(file) if int(row["step"]) == metrics["best_step"])
+    walls, equation = metrics["residual_rms"]["walls"], metrics["residual_rms"]["equation"]
+    assert walls == pytest.approx((float(best["residual/walls"]) / 4) ** 0.5, rel=1e-12)
+    assert equation == pytest.approx(float(best["residual/equation"]) ** 0.5, rel=1e-12)
+
+
+def test_evaluating_on_the_same_grid_gives_the_same_bits(burgers: Path, metrics: dict[str, Any]) -> None:
+    result = run.evaluate(burgers)
+    assert result["grid"] == metrics["grid"]
+    for key in ("relative_l2", "relative_l2_total", "max_error"):
+        assert result[key] == metrics[key]
+    with np.load(burgers / "solution.npz") as solution:
+        again = pinn.load(burgers)(x=solution["x"], t=solution["t"])["u"]
+        assert np.array_equal(again.numpy(), solution["u"])
+
+
+def test_evaluating_on_another_grid_writes_only_where_it_is_told(
+    burgers: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(burgers.rglob("*"))
+    words = [f"run={burgers}", "grid.x=5", "grid.t=4", f"output={tmp_path / 'finer'}"]
+    assert script("evaluate").main(words) == 0
+    assert sorted(burgers.rglob("*")) == before
+    result = json.loads((tmp_path / "finer" / "evaluation.json").read_text())
+    assert result["grid"] == [5, 4]
+    with np.load(tmp_path / "finer" / "solution.npz") as solution:
+        assert solution["u"].shape == (20,)
+    assert (tmp_path / "finer" / "solution.png").stat().st_size > 1000
+    assert f"{result['relative_l2']['u']:.2e}" in capsys.readouterr().out
+
+
+def test_a_grid_that_does_not_fit_is_refused(burgers: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["grid=1"], ["grid.x=5"], ["grid.y=5"], ["grid=many"]):
+        assert script("evaluate").main([f"run={burgers}", *words]) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def scalars(folder: Path, tag: str) -> list[int]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder / "tensorboard"))
+    events.Reload()
+    return [event.step for event in events.Scalars(tag)]
+
+
+def test_tensorboard_shows_every_row_once_also_after_resuming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        cut_after(patch, 5)
+        assert train(tmp_path / "run", "training=adam", "logger=tensorboard", steps=8, block=2) == 143
+    assert scalars(tmp_path / "run", "loss") == [0, 2, 4]
+    assert run.resume(tmp_path / "run", {}) == 0
+    for tag in ("loss", "validation", "residual/equation", "relative_l2/u"):
+        assert scalars(tmp_path / "run", tag) == [0, 2, 4, 6, 8]
+
+
+def test_a_training_that_diverges_ends_with_3_and_keeps_the_best(
+    tmp_path: Path, no_figures: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A step of 1e300 overflows whatever the network was."""
+    code = train(tmp_path / "run", "training=adam", "training.adam.optimizer.lr=1e300", steps=6, block=2)
+    assert code == 3
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["status"] == "diverged"
+    assert metrics["best_step"] == 0
+    assert metrics["steps"] == 2
+    assert 0 < metrics["relative_l2"]["u"] < 100
+    assert all(torch.isfinite(value).all() for value in pinn.load(tmp_path / "run").model.state_dict().values())
+    assert "diverged" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["target_error=10"], "the relative L2 error is at most 10 after step 2"),
+        (["training.adam.residual=1e9"], "the residual target 1e+09 is reached after 2 steps"),
+    ],
+)
+def test_a_target_that_is_reached_ends_the_training(
+    words: list[str], reason: str, tmp_path: Path, no_figures: None
+) -> None:
+    values = configuration("training=adam", *words, steps=50, block=2)
+    assert run.train(values, tmp_path / "run") == 0
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["status"] == "solved"
+    assert reason in metrics["stopped"][-1]
+
+
+def test_patience_ends_a_stage_that_gets_nowhere(tmp_path: Path, no_figures: None) -> None:
+    words = ["training=adam", "training.adam.optimizer.lr=1e-30", "training.adam.patience=3"]
+    assert run.train(configuration(*words, steps=50, block=2), tmp_path / "run") == 0
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["status"] == "stalled"
+    assert metrics["steps"] == 6
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(tmp_path: Path, no_figures: None) -> None:
+    def parameters(name: str, seed: int) -> torch.Tensor:
+        train(tmp_path / name, "training=adam", f"seed={seed}", steps=3)
+        model = pinn.load(tmp_path / name).model
+        return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+    first = parameters("first", 5)
+    assert torch.equal(first, parameters("again", 5))
+    assert not torch.equal(first, parameters("other", 6))
+
+
+def test_a_folder_that_another_start_has_just_taken_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look at the folder and the first file in it somebody else may come."""
+    build = run.build
+
+    def slowly(*arguments: Any) -> Any:
+        (tmp_path / "run" / ".hydra").mkdir(parents=True)
+        return build(*arguments)
+
+    monkeypatch.setattr(run, "build", slowly)
+    with pytest.raises(InputError, match="another run has just begun"):
+        train(tmp_path / "run", "training=adam", steps=2)
+    assert [str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*")] == [".hydra"]
+
+
+LONG = [*SMALL, "training=adam", "training.adam.steps=1000000", "training.adam.block=5"]
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, str(ROOT / "scripts" / "train.py"), *LONG]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_signals_end_a_process_in_order_and_two_starts_never_share_a_folder(tmp_path: Path) -> None:
+    """Two processes start at once in one place; one gets what `kill` sends, the other what Ctrl-C sends."""
+    processes = {signal.SIGTERM: start(tmp_path), signal.SIGINT: start(tmp_path)}
+    for number, process in processes.items():
+        assert process.stdout is not None
+        # The first line about steps says that the training is under way and listens to signals.
+        while "steps" not in (line := process.stdout.readline()):
+            assert line, f"the process ended with {process.wait()}"
+        sent = time.monotonic()
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == 128 + number
+        assert time.monotonic() - sent < 30
+        assert "Traceback" not in said
+        assert "interrupted; go on with: python scripts/train.py resume=" in " ".join(said.split())
+    folders = sorted((tmp_path / "outputs" / "poisson").iterdir())
+    assert len(folders) == 2
+    for folder in folders:
+        assert json.loads((folder / "metrics.json").read_text())["status"] == "interrupted"
+    steps = json.loads((folders[0] / "metrics.json").read_text())["steps"]
+    seconds = json.loads((folders[0] / "metrics.json").read_text())["wall_seconds"]["train"]
+    assert run.resume(folders[0], {"seconds": seconds + 0.2}) == 0
+    assert json.loads((folders[0] / "metrics.json").read_text())["steps"] > steps
+    assert not os.path.exists(tmp_path / ".hydra")
