@@ -63,11 +63,11 @@ PARABOLIC = Geometry(
 
 
 def stretched(x: Tensor, y: Tensor) -> d.Frame:
-    """Coordinates in two units of length: x counts 2.5, y counts 1."""
-    return d.Frame(scales=(2.5, 1), curvatures={})
+    """Coordinates in two units of length: a step in x is 2 long, one in y is 1."""
+    return d.Frame(scales=(2, 1), curvatures={})
 
 
-STRETCHED = Geometry(stretched, (2,), lambda x, y: (2.5 * x, y), lambda x, y: [[1.0, 0.0], [0.0, 1.0]])
+STRETCHED = Geometry(stretched, (2,), lambda x, y: (2 * x, y), lambda x, y: [[1.0, 0.0], [0.0, 1.0]])
 GEOMETRIES = {
     "cartesian": CARTESIAN,
     "polar": POLAR,
@@ -97,6 +97,11 @@ def _weighted(weights: Sequence[Any], values: Sequence[Any]) -> Any:
     if isinstance(values[0], tuple):
         return tuple(_weighted(weights, column) for column in zip(*values, strict=True))
     return sum(w * v for w, v in zip(weights, values, strict=True))
+
+
+def in_one_tensor(value: Any, rank: int) -> Tensor:
+    """Nested tuples of components as one tensor with a trailing axis for each level."""
+    return value if rank == 0 else torch.stack([in_one_tensor(entry, rank - 1) for entry in value], 1)
 
 
 def flat(value: Any) -> list[Tensor]:

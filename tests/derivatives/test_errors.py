@@ -41,11 +41,17 @@ def raises(kind: type[DerivativeError], builtin: type[Exception], *words: str):
     return pytest.raises(kind, match="(?s)" + "".join(f"(?=.*{re.escape(word)})" for word in words))
 
 
+def assert_one_sentence(error: Exception) -> None:
+    """Messages follow a colon: they begin in lower case, and end without a full stop."""
+    assert re.fullmatch("[a-z].*[a-z0-9)]", str(error))
+
+
 def test_grad_mode_off():
     x, u = field()
-    advice = raises(GradModeError, RuntimeError, "grad mode is off", "torch.enable_grad()")
-    with torch.no_grad(), advice:
+    advice = raises(GradModeError, RuntimeError, "grad mode is off; leave", "torch.enable_grad()")
+    with torch.no_grad(), advice as caught:
         partial(u, x)
+    assert_one_sentence(caught.value)
     with torch.no_grad(), raises(GradModeError, RuntimeError, "grad mode is off"):
         laplacian_of(lambda x: x**3)(x)
     with torch.no_grad(), torch.enable_grad():
@@ -54,8 +60,10 @@ def test_grad_mode_off():
 
 def test_inference_mode():
     x, u = field()
-    with torch.inference_mode(), raises(GradModeError, RuntimeError, "inference mode", "inference_mode=False"):
+    advice = raises(GradModeError, RuntimeError, "records no graph; evaluate outside", "inference_mode=False")
+    with torch.inference_mode(), advice as caught:
         partial(u, x)
+    assert_one_sentence(caught.value)
     with torch.inference_mode(), torch.enable_grad(), raises(GradModeError, RuntimeError, "inference mode"):
         partial(u, x)
 
@@ -63,9 +71,12 @@ def test_inference_mode():
 def test_freed_graph():
     x, u = field()
     torch.autograd.grad(u.sum(), x)
-    with raises(FreedGraphError, RuntimeError, "retain_graph=True", "evaluate the field again") as caught:
+    with raises(
+        FreedGraphError, RuntimeError, "the graph of the field was freed", "pass; pass retain_graph=True"
+    ) as caught:
         partial(u, x)
     assert isinstance(caught.value.__cause__, RuntimeError)
+    assert_one_sentence(caught.value)
 
 
 def test_our_passes_do_not_free_the_graph():
@@ -82,16 +93,18 @@ def test_derivative_without_graph():
 
 def test_detached_field():
     x, u = field()
-    with raises(DetachedError, RuntimeError, "the field has no graph", "detached", "evaluate it again"):
+    with raises(DetachedError, RuntimeError, "detached", "no_grad or from", "evaluate it again") as caught:
         partial(u.detach(), x)
+    assert_one_sentence(caught.value)
     with raises(DetachedError, RuntimeError, "the field has no graph"):
         vjp((u, u.detach()), (x,), (u, u))
 
 
 def test_coordinate_without_grad():
     x, u = field()
-    with raises(DetachedError, RuntimeError, "the coordinate does not require grad", "x.requires_grad_()"):
+    with raises(DetachedError, RuntimeError, "does not require grad", "of it; call x.requires_grad_()") as caught:
         partial(u, x.detach())
+    assert_one_sentence(caught.value)
 
 
 def test_other_errors_of_autograd_are_left_as_they_are():
@@ -145,6 +158,7 @@ WRONG_SHAPES = {
     "polar in space": (lambda: laplacian(U, (X, X, X), system=polar), "got 3 coordinates, expected", "r, theta"),
     "cylindrical in a plane": (lambda: gradient(U, (X, X), system=cylindrical), "got 2 coordinates", "r, theta, z"),
     "short direction": (lambda: directional(U, (X, X), (1.0,)), "1 components, expected 2"),
+    "direction of one number a point": (lambda: directional(U, (X,), U), "expected a vector field"),
     "direction in rows": (lambda: directional(U, ROWS, (U, ROWS)), "(4, 2), expected (4,)", "a number"),
     "direction in a system": (lambda: directional((U,), (X, X), (U, U), system=polar), "1 components, expected 2"),
     "material in a system": (lambda: material((U,), (U, U), (X, X), X, system=polar), "1 components, expected 2"),
@@ -156,8 +170,9 @@ WRONG_SHAPES = {
 @pytest.mark.parametrize("case", WRONG_SHAPES)
 def test_wrong_shapes(case):
     call, *words = WRONG_SHAPES[case]
-    with raises(ShapeError, ValueError, *words):
+    with raises(ShapeError, ValueError, *words) as caught:
         call()
+    assert_one_sentence(caught.value)
 
 
 INTEGERS, COMPLEX = torch.arange(4), torch.ones(4, dtype=torch.complex128, requires_grad=True)
@@ -177,5 +192,6 @@ WRONG_TYPES = {
 @pytest.mark.parametrize("case", WRONG_TYPES)
 def test_wrong_types(case):
     call, *words = WRONG_TYPES[case]
-    with raises(DtypeError, TypeError, *words):
+    with raises(DtypeError, TypeError, *words) as caught:
         call()
+    assert_one_sentence(caught.value)

@@ -139,6 +139,12 @@ def test_coordinates_named_together_do_not_hide_other_uses():
         gradient(x**2, (x, r))  # r is a function of x: not independent of it
 
 
+def test_every_unused_coordinate_is_looked_at():
+    x, y = coordinates(2, points=4, seed=0)
+    with pytest.raises(CoordinateError):
+        gradient(x**2, (y, x.clone()))
+
+
 def test_a_detached_copy_cannot_be_told_from_a_coordinate_that_is_not_used():
     (x,) = coordinates(1, points=4, seed=0)
     assert torch.equal(partial(x**2, x.detach().requires_grad_()), torch.zeros_like(x))

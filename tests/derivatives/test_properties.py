@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from geometry import coordinates, flat
+from geometry import coordinates, flat, in_one_tensor
 from operators import DIRECTION, OPERATORS, Operator
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
@@ -152,8 +152,8 @@ def test_shapes(operator, fields_in_one, coordinates_in_one, curvilinear):
         given = torch.stack(given, -1).detach().requires_grad_()
         x = (*given.unbind(-1), *x[n:])
     field = waves(operator.rank, n, x)
-    if fields_in_one and operator.rank:
-        field = torch.stack([torch.stack(row, -1) if operator.rank == 2 else row for row in field], 1)
+    if fields_in_one:
+        field = in_one_tensor(field, operator.rank)
     value = operator.apply(field, given, DIRECTION[:n], *x[n:], **system(n, curvilinear))
 
     both_ranks = operator.results == 2 or operator.name == "gradient"
