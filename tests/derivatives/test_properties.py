@@ -165,3 +165,30 @@ def test_shapes(operator, fields_in_one, coordinates_in_one, curvilinear):
 
 def nested_shape(value: Any) -> tuple[int, ...]:
     return tuple(value.shape) if isinstance(value, Tensor) else (len(value), *nested_shape(value[0]))
+
+
+PASSES = {
+    **{f"partial_{order}": lambda n, m, order=order: order for order in (1, 2, 3, 4)},
+    "gradient": lambda n, m: 1,
+    "jacobian": lambda n, m: m,
+    "divergence": lambda n, m: n,
+    "tensor_divergence": lambda n, m: m * n,
+    "curl_2d": lambda n, m: 2,
+    "curl_3d": lambda n, m: 3,
+    "hessian": lambda n, m: 1 + n,
+    "laplacian": lambda n, m: 1 + n,
+    "vector_laplacian": lambda n, m: m * (1 + n),
+    "biharmonic": lambda n, m: 2 * (1 + n),
+    "vector_biharmonic": lambda n, m: 2 * m * (1 + n),
+    **{name: lambda n, m: 1 for name in ("directional", "normal", "material")},
+    **{name: lambda n, m: m for name in ("vector_directional", "vector_normal", "vector_material")},
+}
+
+
+@ALL
+def test_the_number_of_backward_passes(operator, monkeypatch):
+    n, x = dimension(operator), coordinates(variables(operator), points=2, seed=10)
+    calls, grad = [], torch.autograd.grad
+    monkeypatch.setattr(torch.autograd, "grad", lambda *given, **more: calls.append(1) or grad(*given, **more))
+    result(operator, *x)
+    assert len(calls) == PASSES[operator.name](n, n)
