@@ -10,6 +10,12 @@ from rich.table import Table
 from pinn.evaluation import Evaluation
 
 
+def open_console() -> Console:
+    """Return where a run speaks: a terminal, or a log whose lines stay whole, so that paths can be copied from it."""
+    console = Console()
+    return console if console.is_terminal else Console(width=400)
+
+
 def print_metrics(console: Console, metrics: Mapping[str, Any], folder: Path, watched: bool) -> None:
     """Print what `metrics.json` holds: errors, residuals, size, time, and where the files are.
 

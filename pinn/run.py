@@ -19,7 +19,7 @@ from pinn.evaluation import Evaluation
 from pinn.figures import save_figures
 from pinn.files import write_atomically, write_text
 from pinn.metrics import measure, to_json
-from pinn.report import print_errors, print_metrics
+from pinn.report import open_console, print_errors, print_metrics
 from pinn.solution import Solution, load
 from pinn.solver import fit
 from pinn.training import Training
@@ -47,7 +47,7 @@ def train(
         InputError: the configuration cannot be used, or the folder is not empty; nothing has been written then.
     """
     started = time.perf_counter() if started is None else started
-    console = Console()
+    console = open_console()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(
             f"{folder} exists and is not empty; go on with that run by resume={folder}, or name a new folder."
@@ -77,7 +77,7 @@ def resume(folder: Path, changes: Mapping[str, Any], *, started: float | None = 
         InputError: no run there, a change that would make it another run, or a checkpoint of another problem.
     """
     started = time.perf_counter() if started is None else started
-    console = Console()
+    console = open_console()
     if refused := [key for key in changes if key not in MAY_CHANGE]:
         raise InputError(
             f"{', '.join(refused)} cannot change when a run is resumed; only {', '.join(MAY_CHANGE)} can. "
@@ -142,7 +142,7 @@ def evaluate(
         trust: your own modules that the run needs.
         output: a folder for `solution.npz` and the figures on that grid, if they are wanted.
     """
-    console = Console()
+    console = open_console()
     config = read_config(folder)
     import_trusted(list(trust))
     use_threads(config)
