@@ -24,6 +24,7 @@ FILES = {
     *("checkpoints/best.ckpt", "checkpoints/last.ckpt"),
     *("metrics.json", "history.csv", "solution.npz"),
     *("figures/solution.png", "figures/residual.png", "figures/convergence.png", "figures/profiles.png"),
+    "tensorboard/hparams.yaml",
 }
 
 METRICS = {
