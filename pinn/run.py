@@ -156,7 +156,7 @@ def evaluate(
         "residual_rms": {name: row.square().mean().sqrt().item() for name, row in evaluation.residuals.items()},
     }
     name = type(solution.problem).__name__
-    print_errors(console, name, evaluation)
+    print_errors(console, solution.problem, evaluation)
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
         _write_solution(output / "solution.npz", evaluation)
