@@ -1,7 +1,6 @@
 """Measure what the documentation claims: `python scripts/benchmark.py accuracy`, or another of the names below.
 
 accuracy      every shipped problem with its defaults, whole process from command to exit, seeds 0, 1, 2
-derivatives   the engines of pinn.derivatives against plain nested autograd
 """
 
 import importlib
@@ -10,7 +9,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-NAMES = ("accuracy", "derivatives")
+NAMES = ("accuracy",)
 RESULTS = Path("outputs") / "benchmarks"
 
 
