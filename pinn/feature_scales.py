@@ -23,6 +23,9 @@ ROWS_PER_UNKNOWN = 3
 """Of a trial: enough for the residual on fresh points to be that on all, few enough to be quick."""
 HOPELESS = 1e-2
 """Relative residual of the best rung on a problem that is not linear, above which no finer search can help."""
+RESOLVED = 1e-4
+"""Relative objective on a linear problem, above which no scale for all inputs together comes near: one of them may
+oscillate many times faster than another."""
 TRAIN, FRESH = 0, 1
 """Numbers of the draws of points that a trial is solved on and judged on."""
 
@@ -42,9 +45,10 @@ def find_scale(problem: Problem, collocation: Collocation, features: int, linear
     """Choose the scale of `RandomFeatures` for a problem.
 
     A trial takes half of the features and a part of the points, solves, and is judged by the residuals on fresh
-    points. The ladder 2, 4, …, 64 for all inputs together is climbed until it has become worse twice; then single
-    inputs go up and down by factors of 2 as long as that halves the residual, and once by √2. Only residuals are
-    looked at, never a reference, and no clock: the same seed finds the same scale.
+    points. The ladder 2, 4, …, 64 for all inputs together is climbed until it has become worse twice; where that leaves
+    a linear problem unresolved, each input tries the whole ladder alone. Then single inputs go up and down by factors
+    of 2 as long as that halves the residual, and once by √2. Only residuals are looked at, never a reference, and no
+    clock: the same seed finds the same scale.
 
     Args:
         problem: what is to be solved.
@@ -62,9 +66,14 @@ def find_scale(problem: Problem, collocation: Collocation, features: int, linear
             break
     if not linear and least > HOPELESS:
         return FeatureScale(best.tolist(), least, len(search.seen))
+    inputs = range(len(one))
+    if linear and least > RESOLVED:
+        moves = [_with(best, i, rung) for i, rung in itertools.product(inputs, LADDER)]
+        best = min([best, *moves], key=search.residual)
+        least = search.residual(best)
     factor = 2.0
     while True:
-        moves = [_scaled_in(best, i, by) for i, by in itertools.product(range(len(one)), (factor, 1 / factor))]
+        moves = [_with(best, i, by * best[i].item()) for i, by in itertools.product(inputs, (factor, 1 / factor))]
         residuals = [search.residual(move) for move in moves]
         improved = min(residuals) < least / 2
         if improved:
@@ -76,9 +85,9 @@ def find_scale(problem: Problem, collocation: Collocation, features: int, linear
     return FeatureScale(best.tolist(), least, len(search.seen))
 
 
-def _scaled_in(scale: Tensor, index: int, factor: float) -> Tensor:
+def _with(scale: Tensor, index: int, value: float) -> Tensor:
     moved = scale.clone()
-    moved[index] *= factor
+    moved[index] = value
     return moved
 
 
