@@ -12,9 +12,9 @@ from pinn.references import Exact
 
 
 class Heat2D(Problem):
-    """u_t = D Δu on (0, 1)² × (0, 1], u(x, y, 0) = sin πx sin πy + ½ sin 3πx sin 2πy, u = 0 at the walls.
+    """u_t = D Δu on (0, 1)² × (0, 1], u(x, y, 0) = sin πx sin πy + ½ sin 2πx sin πy, u = 0 at the walls.
 
-    Exact: u = exp(-2π²D t) sin πx sin πy + ½ exp(-13π²D t) sin 3πx sin 2πy.
+    Exact: u = exp(-2π²D t) sin πx sin πy + ½ exp(-5π²D t) sin 3πx sin 2πy.
 
     Args:
         diffusivity: D > 0.
@@ -41,8 +41,8 @@ class Heat2D(Problem):
         return partial(u, t) - self.diffusivity * laplacian(u, (x, y))
 
     def initial(self, u: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        """u - (sin πx sin πy + ½ sin 3πx sin 2πy)."""
-        return u - torch.sin(pi * x) * torch.sin(pi * y) - torch.sin(3 * pi * x) * torch.sin(2 * pi * y) / 2
+        """u - (sin πx sin πy + ½ sin 2πx sin πy)."""
+        return u - torch.sin(pi * x) * torch.sin(pi * y) - torch.sin(2 * pi * x) * torch.sin(pi * y) / 2
 
     def walls(self, u: Tensor) -> Tensor:
         """Return u, which is zero at the walls."""
@@ -53,9 +53,9 @@ class Heat2D(Problem):
         return Exact(self.exact)
 
     def exact(self, x: Tensor, y: Tensor, t: Tensor) -> dict[str, Tensor]:
-        """u = exp(-2π²D t) sin πx sin πy + ½ exp(-13π²D t) sin 3πx sin 2πy."""
+        """u = exp(-2π²D t) sin πx sin πy + ½ exp(-5π²D t) sin 3πx sin 2πy."""
         rate = pi**2 * self.diffusivity
         return {
             "u": torch.exp(-2 * rate * t) * torch.sin(pi * x) * torch.sin(pi * y)
-            + torch.exp(-13 * rate * t) * torch.sin(3 * pi * x) * torch.sin(2 * pi * y) / 2
+            + torch.exp(-5 * rate * t) * torch.sin(2 * pi * x) * torch.sin(pi * y) / 2
         }
