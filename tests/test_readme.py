@@ -9,6 +9,7 @@ import pytest
 import torch
 from helpers.documents import blocks
 from helpers.runs import ROOT, SMALL, script
+from helpers.shipped import SHIPPED
 from test_runs import METRICS
 
 from pinn import config
@@ -116,3 +117,25 @@ def test_the_table_of_metrics_has_every_key() -> None:
 def test_nothing_in_the_repository_names_a_place_that_only_its_authors_have() -> None:
     for document in DOCUMENTS:
         assert not re.search(r"/(work|tmp|home|root)/", text(document))
+
+
+def problem_rows(heading: str) -> dict[str, list[str]]:
+    """Rows of a table of docs/problems.md by the problem's name."""
+    part = text("docs/problems.md").split(heading)[1].split("\n## ")[0]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in part.splitlines() if line.startswith("| `")
+    ]
+    return {row[0].strip("`"): row[1:] for row in rows}
+
+
+def test_the_page_of_problems_has_every_problem() -> None:
+    assert sorted(problem_rows("# The problems that ship")) == options("problem")
+
+
+@pytest.mark.parametrize("name", options("problem"))
+def test_the_page_of_problems_states_class_and_coefficients(name: str) -> None:
+    made, coefficients = problem_rows("## Coefficients")[name]
+    problem = SHIPPED[name].problem
+    assert made == f"`{problem.__name__}`"
+    stated = dict(re.findall(r"`(\w+)=([^`]+)`", coefficients))
+    assert stated == {key: repr(value) for key, value in problem().arguments.items()}

@@ -14,7 +14,7 @@ from pinn.references import Exact
 class Heat2D(Problem):
     """u_t = D Δu on (0, 1)² × (0, 1], u(x, y, 0) = sin πx sin πy + ½ sin 2πx sin πy, u = 0 at the walls.
 
-    Exact: u = exp(-2π²D t) sin πx sin πy + ½ exp(-5π²D t) sin 3πx sin 2πy.
+    Exact: u = exp(-2π²D t) sin πx sin πy + ½ exp(-5π²D t) sin 2πx sin πy.
 
     Args:
         diffusivity: D > 0.
@@ -53,7 +53,7 @@ class Heat2D(Problem):
         return Exact(self.exact)
 
     def exact(self, x: Tensor, y: Tensor, t: Tensor) -> dict[str, Tensor]:
-        """u = exp(-2π²D t) sin πx sin πy + ½ exp(-5π²D t) sin 3πx sin 2πy."""
+        """u = exp(-2π²D t) sin πx sin πy + ½ exp(-5π²D t) sin 2πx sin πy."""
         rate = pi**2 * self.diffusivity
         return {
             "u": torch.exp(-2 * rate * t) * torch.sin(pi * x) * torch.sin(pi * y)
