@@ -1,5 +1,7 @@
 """Whether a problem is linear in its fields."""
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -28,7 +30,7 @@ def is_linear(problem: Problem) -> bool:
         }
         with torch.enable_grad():
             both, first, second, none = (
-                problem.residuals(name, points, lambda at, a=a, b=b: _combine(problem, at, a, f, b, g))
+                problem.residuals(name, points, partial(_combine, problem, a=a, f=f, b=b, g=g))
                 for a, b in ((1.0, 2.0), (1.0, 0.0), (0.0, 1.0), (0.0, 0.0))
             )
         for row in both:
