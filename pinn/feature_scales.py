@@ -97,6 +97,7 @@ class _Search:
         self.like = next(collocation.buffers())
         self.judge: Equilibrated | None = None
         self.seen: dict[tuple[float, ...], float] = {}
+        self.start: Tensor | None = None
         self.fresh = collocation(FRESH)
         rows = Objective(self._model([1.0]), self.fresh, Equilibrated()).rows
         share = min(1.0, ROWS_PER_UNKNOWN * features * len(problem.fields) / rows)
@@ -121,14 +122,15 @@ class _Search:
         # All scales are compared by one measure: the weights that the first of them gave.
         self.judge = self.judge or weighting
         fresh = Objective(objective.model, self.fresh, self.judge)
-        before = fresh.loss()
+        # All trials start from fields that are zero.
+        self.start = fresh.loss() if self.start is None else self.start
         if self.linear:
             LeastSquares(objective.parameters).step(objective)
         else:
             optimizer = LevenbergMarquardt(objective.parameters, damping=1e-6, factor=5.0)
             for _ in range(NEWTON_STEPS):
                 optimizer.step(objective)
-        residual = (fresh.loss() / before).item()
+        residual = (fresh.loss() / self.start).item()
         return residual if residual == residual else float("inf")
 
     def _model(self, scale: list[float]) -> Model:
