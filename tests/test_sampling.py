@@ -6,7 +6,7 @@ from helpers.shipped import SHIPPED
 
 from pinn.config import options
 from pinn.errors import InputError
-from pinn.problems import Kovasznay, Poisson
+from pinn.problems import Burgers, Kovasznay, Poisson
 from pinn.sampling import Collocation, Grid, ResidualAdaptive, Sampler, Sobol, Uniform
 
 SAMPLERS: dict[str, Sampler] = {"sobol": Sobol(), "uniform": Uniform(), "grid": Grid(), "rad": ResidualAdaptive()}
@@ -46,13 +46,20 @@ def test_a_draw_is_a_function_of_seed_and_number(sampler: str) -> None:
 
 
 @pytest.mark.parametrize("sampler", ["sobol", "uniform"])
-def test_another_seed_or_number_or_constraint_gives_other_points(sampler: str) -> None:
+def test_another_seed_or_number_gives_other_points(sampler: str) -> None:
     problem = Poisson()
     draw = Collocation(problem, SAMPLERS[sampler], 50, 50, seed=3)
     first = draw(0)["equation"]["x"]
     assert not torch.equal(first, draw(1)["equation"]["x"])
     assert not torch.equal(first, Collocation(problem, SAMPLERS[sampler], 50, 50, seed=4)(0)["equation"]["x"])
-    assert not torch.equal(first, draw(0)["boundary"]["x"])
+
+
+@pytest.mark.parametrize("sampler", ["sobol", "uniform"])
+def test_constraints_on_regions_of_the_same_dimension_draw_apart(sampler: str) -> None:
+    draw = Collocation(Burgers(), SAMPLERS[sampler], 50, 50)(0)
+    # Both in [0, 1]: where on the initial line, and when at the walls.
+    place, time = (draw["initial"]["x"] + 1) / 2, draw["walls"]["t"]
+    assert (place - time).abs().max() > 1e-3
 
 
 def test_drawing_leaves_the_global_generator_alone() -> None:
