@@ -1,0 +1,81 @@
+"""The chain rule on jets as one differentiable function."""
+
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinn.derivatives.taylor.elementwise import Elementwise
+from pinn.derivatives.taylor.indices import ChainRule, Slot, chain_rule
+from pinn.derivatives.taylor.kernels import product, pull_back, push_forward
+
+
+def compose(f: Elementwise, value: Tensor, derivatives: Tensor, slots: tuple[Slot, ...]) -> tuple[Tensor, Tensor]:
+    """f(z) and ∂^α f(z) = Σ_k f⁽ᵏ⁾(z) P_{α,k}(∂z), all coefficients at once.
+
+    Args:
+        f: an elementwise function.
+        value: z, of shape (points, ...).
+        derivatives: ∂^α z, of shape (slots, points, ...), or (slots, 1, ...) where they are the same at all points.
+        slots: which derivatives these are.
+
+    Returns:
+        f(z) of the shape of `value`, and its derivatives of shape (slots, points, ...).
+    """
+    return _Composition.apply(value, derivatives, f, slots)
+
+
+class _Composition(torch.autograd.Function):
+    """Autograd would keep every factor of every term. This keeps what it needs to compute them again."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, derivatives: Tensor, f: Elementwise, slots: tuple[Slot, ...]) -> Any:
+        chain = chain_rule(slots)
+        basis = f.basis(value)
+        result, polynomials = push_forward(list(islice(f.derivatives(value, basis), chain.order)), derivatives, chain)
+        ctx.save_for_backward(value, derivatives, *basis, *polynomials)
+        ctx.set_materialize_grads(False)
+        ctx.f, ctx.chain, ctx.kept = f, chain, len(basis)
+        return basis[0], result
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor | None, gradients: Tensor | None) -> Any:
+        f: Elementwise = ctx.f
+        value, derivatives, *rest = ctx.saved_tensors
+        basis, polynomials = tuple(rest[: ctx.kept]), rest[ctx.kept :]
+        if torch.is_grad_enabled():
+            found = _recorded(f, value, derivatives, gradient, gradients, ctx.chain)
+        elif gradients is None:
+            found = None if gradient is None else gradient * next(f.derivatives(value, basis)), None
+        elif f.riccati is not None and ctx.chain.order <= 2:
+            found = f.riccati.pull_back(basis[0], derivatives, polynomials, gradient, gradients, ctx.chain)
+        else:
+            slopes = list(islice(f.derivatives(value, basis), ctx.chain.order + 1))
+            found = pull_back(slopes, derivatives, polynomials, gradient, gradients, ctx.chain)
+        return *found, None, None
+
+
+def _recorded(
+    f: Elementwise,
+    value: Tensor,
+    derivatives: Tensor,
+    gradient: Tensor | None,
+    gradients: Tensor | None,
+    chain: ChainRule,
+) -> tuple[Tensor | None, Tensor | None]:
+    """The gradients with a graph of their own: autograd of the formula as it stands."""
+    basis = f.basis(value)
+    slopes = list(islice(f.derivatives(value, basis), chain.order))
+    rows = [slopes[0] * row for row in derivatives]
+    for terms in chain.terms:
+        for number, (multiplicity, factors) in terms:
+            slot, order = chain.rules[number]
+            rows[slot] = rows[slot] + multiplicity * slopes[order - 1] * product(derivatives, factors)
+    outputs = [(out, by) for out, by in ((basis[0], gradient), (torch.stack(rows), gradients)) if by is not None]
+    inputs = [tensor for tensor in (value, derivatives) if tensor.requires_grad]
+    found = torch.autograd.grad(
+        [out for out, _ in outputs], inputs, [by for _, by in outputs], create_graph=True, allow_unused=True
+    )
+    by_input = dict(zip(map(id, inputs), found, strict=True))
+    return by_input.get(id(value)), by_input.get(id(derivatives))

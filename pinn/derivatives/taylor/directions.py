@@ -1,0 +1,45 @@
+"""Fewer directions for a Laplacian: a network that sees x through z = W x has Δu = tr(∇²_z u W Wᵀ), of the size of z.
+
+Any M with MᵀM = W Wᵀ gives the same Laplacian, so that as many directions as z has entries are enough, however many x
+has.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from pinn.derivatives.taylor.jet import Jet
+
+
+def compress(jet: Jet) -> Jet:
+    """The jet with at most as many free directions as it has entries, if its derivatives are the same at all points.
+
+    With M = Q R, the rows of R = QᵀM replace those of M. Q is taken for a constant: since the rest of M is zero and
+    enters squared, the gradient is exact all the same. Second derivatives by parameters would not be; they raise.
+    """
+    count, entries = sum(slot[0] < (0,) and len(slot) == 1 for slot in jet.slots), jet.value[:1].numel()
+    if jet.directions is None or count <= entries or jet.derivatives.shape[1] != 1:
+        return jet
+    others, matrix = jet.derivatives.split([len(jet.slots) - count, count])
+    fewer = _Projection.apply(matrix.reshape(count, entries)).reshape(entries, *matrix.shape[1:])
+    *before, laplacian = jet.slots[:-count]
+    slots = (*before, laplacian[:entries], *jet.slots[-count:][:entries])
+    return Jet(jet.value, torch.cat((others, fewer)), slots, directions=fewer)
+
+
+class _Projection(torch.autograd.Function):
+    """R = QᵀM for M = Q R, with Q held fixed in the backward pass."""
+
+    @staticmethod
+    def forward(ctx: Any, matrix: Tensor) -> Tensor:
+        q, r = torch.linalg.qr(matrix)
+        ctx.save_for_backward(q)
+        return r
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (q,) = ctx.saved_tensors
+        return q @ gradient

@@ -1,0 +1,101 @@
+"""The chain rule and its backward pass on plain tensors, slot by slot: each is read and written while in cache."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from pinn.derivatives.taylor.indices import ChainRule
+
+
+def push_forward(slopes: Sequence[Tensor], derivatives: Tensor, chain: ChainRule) -> tuple[Tensor, list[Tensor]]:
+    """∂^α f(z) = Σ_k f⁽ᵏ⁾(z) P_{α,k}, and the polynomials P_{α,k} with k ≥ 2, which the backward pass needs again.
+
+    Args:
+        slopes: f'(z), f''(z), ... up to the order of the chain rule, of shape (points, ...).
+        derivatives: ∂^α z, of shape (slots, points or 1, ...).
+        chain: the chain rule for these slots.
+    """
+    result = slopes[0].new_empty(len(derivatives), *slopes[0].shape)
+    polynomials: list[Tensor | None] = [None] * len(chain.rules)
+    for given, terms, out in zip(derivatives, chain.terms, result, strict=True):
+        torch.mul(slopes[0], given, out=out)
+        for number, (multiplicity, (*factors, _)) in terms:
+            polynomials[number] = add_product(polynomials[number], product(derivatives, factors), given, multiplicity)
+    found = [polynomial for polynomial in polynomials if polynomial is not None]
+    for (slot, order), polynomial in zip(chain.rules, found, strict=True):
+        result[slot].addcmul_(slopes[order - 1], polynomial)
+    return result, found
+
+
+def pull_back(
+    slopes: Sequence[Tensor],
+    derivatives: Tensor,
+    polynomials: Sequence[Tensor],
+    gradient: Tensor | None,
+    gradients: Tensor,
+    chain: ChainRule,
+) -> tuple[Tensor, Tensor]:
+    """The gradients by z and by its derivatives.
+
+    Args:
+        slopes: of f, one order further than in the forward pass.
+        derivatives: as in the forward pass.
+        polynomials: from the forward pass.
+        gradient: by f(z), if there is one.
+        gradients: by the derivatives of f(z), of shape (slots, points, ...).
+        chain: the chain rule for these slots.
+    """
+    # What f⁽ᵏ⁾ was multiplied by, for k from 1: by the chain rule it passes f⁽ᵏ⁺¹⁾ × that on to z.
+    by_slopes: list[Tensor | None] = [None] * chain.order
+    weights = []
+    for (slot, order), polynomial in zip(chain.rules, polynomials, strict=True):
+        by_slopes[order - 1] = add_product(by_slopes[order - 1], gradients[slot], polynomial)
+        weights.append(slopes[order - 1] * gradients[slot])
+    to_derivatives = torch.empty_like(derivatives)
+    for slot, (given, weight, out) in enumerate(zip(derivatives, gradients, to_derivatives, strict=True)):
+        by_slopes[0] = add_product(by_slopes[0], weight, given)
+        gather(out, slopes[0], weight, chain, slot, weights, derivatives)
+    to_value = torch.zeros_like(slopes[0]) if gradient is None else slopes[0] * gradient
+    for slope, by_slope in zip(slopes[1:], by_slopes, strict=True):
+        if by_slope is not None:
+            to_value.addcmul_(slope, by_slope)
+    return to_value, to_derivatives
+
+
+def gather(
+    out: Tensor,
+    slope: Tensor,
+    gradient: Tensor,
+    chain: ChainRule,
+    slot: int,
+    weights: Sequence[Tensor],
+    derivatives: Tensor,
+) -> Tensor:
+    """Write slope × gradient + Σ weight × ∂P/∂z over all polynomials P to `out`, summed over points that share one z.
+
+    Returns:
+        The same before the summation.
+    """
+    shared = out.shape != gradient.shape
+    total = slope * gradient if shared else torch.mul(slope, gradient, out=out)
+    for number, (multiplicity, factors) in chain.partials[slot]:
+        total.addcmul_(weights[number], product(derivatives, factors), value=multiplicity)
+    if shared:
+        out.copy_(total.sum_to_size(out.shape))
+    return total
+
+
+def product(derivatives: Tensor, factors: Sequence[int]) -> Tensor:
+    """The product of the coefficients at some positions."""
+    result = derivatives[factors[0]]
+    for factor in factors[1:]:
+        result = result * derivatives[factor]
+    return result
+
+
+def add_product(total: Tensor | None, one: Tensor, other: Tensor, multiplicity: float = 1) -> Tensor:
+    """total + multiplicity × one × other, in place where there is a total."""
+    if total is not None:
+        return total.addcmul_(one, other, value=multiplicity)
+    return one * other if multiplicity == 1 else (one * other).mul_(multiplicity)

@@ -1,0 +1,65 @@
+"""From the derivatives that a residual needs to the slots that jets must have."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from pinn.derivatives.taylor.indices import Index, Slot, downward_closed
+
+
+class Plan(NamedTuple):
+    """What to propagate.
+
+    Attributes:
+        slots: derivatives over the inputs of the network.
+        position: of every derivative that can be read from the jet of the outputs.
+        free: the inputs that a Laplacian is taken over along directions of its own, in slots that follow these.
+    """
+
+    slots: tuple[Slot, ...]
+    position: dict[Slot, int]
+    free: tuple[int, ...]
+
+
+def plan(needs: Iterable[Slot], *, estimate: bool = False) -> Plan:
+    """The fewest slots from which all needed derivatives follow.
+
+    Args:
+        needs: derivatives over the inputs.
+        estimate: whether the Laplacian is to be estimated, so that directions of its own are needed in any case.
+
+    Raises:
+        ValueError: more than one Laplacian is to be estimated.
+    """
+    needed = sorted(set(needs))
+    laplacians = [slot for slot in needed if _is_laplacian(slot)]
+    indices = downward_closed(index for slot in needed if not _is_laplacian(slot) for index in slot)
+    if not estimate:
+        # The sum of second derivatives that are propagated one by one anyway needs no slot.
+        laplacians = [slot for slot in laplacians if not indices.issuperset(slot)]
+    elif len(laplacians) > 1:
+        raise ValueError(f"the residual takes {len(laplacians)} different Laplacians; only one can be estimated")
+    free: tuple[int, ...] = ()
+    if len(laplacians) == 1:
+        inputs = tuple(index[0] for index in laplacians[0])
+        # Where first derivatives along most inputs are needed too, these serve the Laplacian as well.
+        if estimate or 2 * sum((i,) in indices for i in inputs) < len(inputs):
+            free = inputs
+    if not free:
+        indices |= {index[:1] for slot in laplacians for index in slot}
+    slots: list[Slot] = [(index,) for index in sorted(indices, key=_by_order)]
+    position = {slot: at for at, slot in enumerate(slots + laplacians)}
+    return Plan(tuple(slots if free else slots + laplacians), position, free)
+
+
+def free_slots(count: int) -> tuple[Slot, ...]:
+    """The Laplacian along directions of its own, numbered below zero, and the first derivatives along each of these."""
+    directions = range(-1, -1 - count, -1)
+    return tuple((k, k) for k in directions), *(((k,),) for k in directions)
+
+
+def _is_laplacian(slot: Slot) -> bool:
+    return len(slot) > 1 and len(set(slot)) == len(slot) and all(len(i) == 2 and i[0] == i[1] for i in slot)
+
+
+def _by_order(index: Index) -> tuple[int, Index]:
+    return len(index), index

@@ -1,0 +1,64 @@
+"""The chain rule to second order for functions such as tanh, y' = a(y) = c + b y + q y², with fewer operations.
+
+There f'' = a r with r = b + 2 q y, so that every derivative is a × (∂^α z + r P) with P quadratic in the first ones.
+And since a and r are functions of y, with ∂a/∂y = r and ∂r/∂y = 2 q, the gradient by z is a × the gradient by y: f'''
+does not occur.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import count
+from math import comb
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from pinn.derivatives.taylor.indices import ChainRule
+from pinn.derivatives.taylor.kernels import add_product, gather
+
+
+class Riccati(NamedTuple):
+    """y' = c + b y + q y²."""
+
+    c: float
+    b: float
+    q: float
+
+    def derivatives(self, y: Tensor) -> Iterator[Tensor]:
+        """y', y'', ...; by the product rule y⁽ᵏ⁺¹⁾ = b y⁽ᵏ⁾ + q Σ_j binom(k, j) y⁽ʲ⁾ y⁽ᵏ⁻ʲ⁾."""
+        known = [y]
+        for k in count():
+            following = self.b * known[k] if self.b else y.new_full((), 0.0 if k else self.c)
+            for j in range(k // 2 + 1):
+                weight = self.q * comb(k, j) * (1 if 2 * j == k else 2)
+                following = torch.addcmul(following, known[j], known[k - j], value=weight)
+            known.append(following)
+            yield following
+
+    def pull_back(
+        self,
+        y: Tensor,
+        derivatives: Tensor,
+        polynomials: Sequence[Tensor],
+        gradient: Tensor | None,
+        gradients: Tensor,
+        chain: ChainRule,
+    ) -> tuple[Tensor, Tensor]:
+        """The gradients by z and by its derivatives, as `kernels.pull_back` gives them, for a chain rule of order 2."""
+        a, r = next(self.derivatives(y)), (2 * self.q * y).add_(self.b)
+        to_derivatives = torch.empty_like(derivatives)
+        by_y, by_a, weights = gradient, None, []
+        for (slot, _), polynomial in zip(chain.rules, polynomials, strict=True):
+            by_a = add_product(by_a, torch.addcmul(derivatives[slot], r, polynomial), gradients[slot])
+            by_factor = gather(to_derivatives[slot], a, gradients[slot], chain, slot, (), derivatives)
+            weights.append(r * by_factor)
+            if by_y is None:
+                by_y = torch.zeros_like(y)
+            by_y = torch.addcmul(by_y, by_factor, polynomial, value=2 * self.q)
+        done = {slot for slot, _ in chain.rules}
+        for slot, (given, weight, out) in enumerate(zip(derivatives, gradients, to_derivatives, strict=True)):
+            if slot not in done:
+                by_a = add_product(by_a, weight, given)
+                gather(out, a, weight, chain, slot, weights, derivatives)
+        to_value = r * by_a if by_a is not None else torch.zeros_like(y)
+        return (to_value if by_y is None else to_value.add_(by_y)).mul_(a), to_derivatives
