@@ -24,7 +24,7 @@ Measured on one core: 0.2 to 0.4 ns an entry, 0.01 ns an operation. On a GPU the
 """
 
 MANY_DERIVATIVES = 4096
-"""So many (a Hessian in 90 dimensions) are not even tried: reverse mode, whose cost is linear in the dimension, wins."""
+"""So many (a Hessian in 90 dimensions) are not tried: reverse mode, whose cost is linear in the dimension, wins."""
 
 
 class Choice(NamedTuple):
