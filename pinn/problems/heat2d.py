@@ -22,7 +22,7 @@ class Heat2D(Problem):
 
     coordinates, fields = ("x", "y", "t"), ("u",)
 
-    def __init__(self, diffusivity: float = 0.1) -> None:
+    def __init__(self, diffusivity: float = 0.05) -> None:
         super().__init__()
         positive(diffusivity=diffusivity)
         self.diffusivity = diffusivity

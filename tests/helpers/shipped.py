@@ -45,7 +45,7 @@ SHIPPED = {
     "helmholtz": Shipped(Helmholtz, {"x": (-1.0, 1.0), "y": (-1.0, 1.0)}, tolerance=1e-12),  # 17π² = 168
     "advection": Shipped(Advection, {"x": (0.0, 2 * pi), "t": UNIT}, tolerance=1e-12),  # 40, and sin at 40 rad
     "heat": Shipped(Heat, {"x": UNIT, "t": UNIT}, tolerance=1e-13),  # 0.1 (3π)² / 2 = 4
-    "heat2d": Shipped(Heat2D, {"x": UNIT, "y": UNIT, "t": UNIT}, tolerance=1e-13),  # 0.1 × 5π² / 2 = 2
+    "heat2d": Shipped(Heat2D, {"x": UNIT, "y": UNIT, "t": UNIT}, tolerance=1e-13),  # 0.05 × 5π² / 2 = 1
     "wave": Shipped(Wave, {"x": UNIT, "t": UNIT}, tolerance=1e-12),  # (8π)² / 2 = 316
     # ν u_xx, some 50 at the front, is the curvature of a quotient of two sums over 256 nodes cancelling to a 100th.
     "burgers": Shipped(Burgers, {"x": (-1.0, 1.0), "t": UNIT}, tolerance=1e-11, of_the_reference=("reference",)),
