@@ -62,7 +62,10 @@ def test_the_derivatives_of_every_function(name: str) -> None:
     for order, found in enumerate(islice(f.derivatives(z, basis), 6), start=1):
         expected = torch.autograd.grad(expected.sum(), z, create_graph=True)[0] if expected.requires_grad else z * 0
         # Both ways lose a few roundings an order; some derivatives are as large as 1e4 here.
-        torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-11, msg=lambda m, order=order: f"order {order}: {m}")
+        place = f"order {order}"
+        torch.testing.assert_close(
+            found, expected, rtol=1e-11, atol=1e-11, msg=lambda message, place=place: f"{place}: {message}"
+        )
 
 
 @pytest.mark.parametrize(("name", "slopes"), [("relu", [0.0, 0.0, 1.0]), ("abs", [-1.0, 0.0, 1.0])])
