@@ -99,6 +99,18 @@ def test_cut_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert end_of(tmp_path / "cut") == end_of(tmp_path / "whole")
 
 
+def test_patience_goes_on_counting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps of 1e-30 get nowhere: three blocks of two are the end, also when a cut lies between them."""
+    words = ("training=adam", "training.adam.optimizer.lr=1e-30", "training.adam.patience=3")
+    assert train(tmp_path / "whole", *words, steps=50, block=2) == 0
+    with monkeypatch.context() as patch:
+        cut_after(patch, 4)
+        assert train(tmp_path / "cut", *words, steps=50, block=2) == 143
+    assert run.resume(tmp_path / "cut", {}) == 0
+    assert end_of(tmp_path / "cut") == end_of(tmp_path / "whole")
+    assert json.loads((tmp_path / "cut" / "metrics.json").read_text())["steps"] == 6
+
+
 def test_a_budget_of_time_can_be_raised(tmp_path: Path) -> None:
     words = ("training=adam",)
     train(tmp_path / "whole", *words, steps=4)

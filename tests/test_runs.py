@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.runs import ROOT, SMALL, configuration, cut_after, script, train
+from rich.console import Console
 
 import pinn
 from pinn import config, run
@@ -187,6 +188,22 @@ def test_a_training_that_diverges_ends_with_3_and_keeps_the_best(
     assert 0 < metrics["relative_l2"]["u"] < 100
     assert all(torch.isfinite(value).all() for value in pinn.load(tmp_path / "run").model.state_dict().values())
     assert "diverged" in capsys.readouterr().out
+
+
+def test_the_best_state_is_kept_not_the_last(tmp_path: Path, no_figures: None) -> None:
+    """Steps of 1e3 leave the neighbourhood of any solution at once and do not come back."""
+    words = ["training=adam", "training.adam.optimizer.lr=1e3"]
+    assert train(tmp_path / "run", *words, steps=4, block=1) == 0
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    with (tmp_path / "run" / "history.csv").open() as file:
+        validation = [float(row["validation"]) for row in csv.DictReader(file)]
+    assert metrics["best_step"] == validation.index(min(validation)) == 0
+    assert validation[-1] > 10 * validation[0]
+    assert run.evaluate(tmp_path / "run")["relative_l2"] == metrics["relative_l2"]
+    start = configuration(*words, steps=4, block=1)
+    untrained, _ = run.build(start, Console(quiet=True))
+    best = pinn.load(tmp_path / "run").model.state_dict()
+    assert all(torch.equal(value, best[name]) for name, value in untrained.model.state_dict().items())
 
 
 @pytest.mark.parametrize(
