@@ -87,7 +87,6 @@ class ProgressBar(Callback):
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
         """Show the last row of history."""
         training = _training(module)
-        self._say_reasons(training)
         name, stage = list(training.stages.items())[training.stage]
         row = training.history[-1]
         errors = [
@@ -102,6 +101,7 @@ class ProgressBar(Callback):
             steps = f"{training.step_in_stage}/{stage.steps} steps"
             self.console.print(f"{name}: {steps}, {state}, {training.seconds_trained:.0f} s", highlight=False)
             self._printed = time.monotonic()
+        self._say_reasons(training)
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Close the bar."""

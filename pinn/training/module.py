@@ -226,7 +226,8 @@ class Training(LightningModule):
             return
         name = list(self.stages)[self.stage]
         reached = self.history[-1]["validation"] <= stage.residual
-        self.reasons.append(f"{name}: {reason} after {self.step_in_stage} steps")
+        taken = "1 step" if self.step_in_stage == 1 else f"{self.step_in_stage} steps"
+        self.reasons.append(f"{name}: {reason} after {taken}")
         if self.stage + 1 == len(self.stages):
             self.status = "solved" if reached else "stalled" if self.step_in_stage < stage.steps else "budget"
             return
