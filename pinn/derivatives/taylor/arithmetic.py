@@ -82,7 +82,7 @@ def _shift(z: Jet, constant: Tensor | float) -> Jet:
     value = z.value + constant
     derivatives = z.derivatives.to(value.dtype)
     if value.shape[1:] != z.value.shape[1:]:
-        z.require_rank(value.ndim)
+        z.require_rank(value.ndim, z.value.ndim)
         derivatives = derivatives.expand(-1, -1, *value.shape[1:])
     return z.with_parts(value, derivatives)
 

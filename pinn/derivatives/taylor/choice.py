@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from pinn.derivatives.taylor.engine import Engine, Reverse
-from pinn.derivatives.taylor.errors import UnsupportedOperationError
+from pinn.derivatives.taylor.errors import TooManyDerivativesError, UnsupportedOperationError
 from pinn.derivatives.taylor.recorder import discover
 from pinn.derivatives.taylor.taylor import Taylor
 
@@ -22,9 +22,6 @@ FLOPS_PER_ENTRY = 32
 
 Measured on one core: 0.2 to 0.4 ns an entry, 0.01 ns an operation. On a GPU the quotient is of the same order.
 """
-
-MANY_DERIVATIVES = 4096
-"""So many (a Hessian in 90 dimensions) are not tried: reverse mode, whose cost is linear in the dimension, wins."""
 
 
 class Choice(NamedTuple):
@@ -56,12 +53,12 @@ def choose(name: EngineName, evaluate: Callable[[Engine], Rows], parameters: Seq
         raise ValueError(f"there is no engine {name!r}; choose auto, reverse or taylor")
     if name == "reverse":
         return Choice(Reverse(), "engine=reverse: as asked")
-    needs = discover(evaluate)
-    if len(needs) > MANY_DERIVATIVES:
-        return Choice(Reverse(), f"engine=reverse: the residual takes {len(needs)} different derivatives")
-    taylor = Taylor(needs)
     try:
+        needs = discover(evaluate)
+        taylor = Taylor(needs)
         forward = count_operations(evaluate, taylor, parameters)
+    except TooManyDerivativesError as error:
+        return Choice(Reverse(), f"engine=reverse: {error}")
     except UnsupportedOperationError as error:
         reason = f"engine=reverse: {error.operation} has no rule for taylor"
         warnings.warn(reason, stacklevel=2)

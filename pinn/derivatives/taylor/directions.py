@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from pinn.derivatives.taylor.errors import SecondOrderError
 from pinn.derivatives.taylor.jet import Jet
 
 
@@ -19,7 +19,7 @@ def compress(jet: Jet) -> Jet:
     With M = Q R, the rows of R = QᵀM replace those of M. Q is taken for a constant: since the rest of M is zero and
     enters squared, the gradient is exact all the same. Second derivatives by parameters would not be; they raise.
     """
-    count, entries = sum(slot[0] < (0,) and len(slot) == 1 for slot in jet.slots), jet.value[:1].numel()
+    count, entries = sum(slot[0] < (0,) and len(slot) == 1 for slot in jet.slots), jet.value.shape[1:].numel()
     if jet.directions is None or count <= entries or jet.derivatives.shape[1] != 1:
         return jet
     others, matrix = jet.derivatives.split([len(jet.slots) - count, count])
@@ -35,11 +35,23 @@ class _Projection(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, matrix: Tensor) -> Tensor:
         q, r = torch.linalg.qr(matrix)
-        ctx.save_for_backward(q)
+        ctx.save_for_backward(matrix, q)
         return r
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        (q,) = ctx.saved_tensors
-        return q @ gradient
+        matrix, q = ctx.saved_tensors
+        # `once_differentiable` raises for tensor.backward() alone: where inputs are named, autograd avoids its error.
+        return _FirstOrder.apply(q @ gradient, matrix)
+
+
+class _FirstOrder(torch.autograd.Function):
+    """The value, as a function of the matrix with an unknown derivative."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, matrix: Tensor) -> Tensor:
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        raise SecondOrderError

@@ -24,5 +24,22 @@ class NotPropagatedError(DerivativeError, RuntimeError):
         )
 
 
+class TooManyDerivativesError(DerivativeError, RuntimeError):
+    """A residual asks for more different derivatives than jets can reasonably carry."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the residual takes more than {limit} different derivatives, which reverse mode does cheaper")
+
+
+class SecondOrderError(DerivativeError, NotImplementedError):
+    """The second derivative by parameters was asked for where only the first is exact."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a Laplacian in more dimensions than the first layer is wide has exact first derivatives by parameters, "
+            "but no second ones; evaluate the network with Reverse() for these"
+        )
+
+
 class MixedDirectionsError(DerivativeError, RuntimeError):
-    """Jets along different directions met. The engine catches it and keeps the coordinates' own directions instead."""
+    """Jets along different directions met. The engine catches it and keeps the coordinates' own directions."""

@@ -54,19 +54,25 @@ class Jet(torch.Tensor):
         Raises:
             UnsupportedOperationError: the points are no longer the first dimension, as each needs its own derivatives.
         """
-        if value.ndim != derivatives.ndim - 1 or value.shape[:1] != self.value.shape[:1]:
+        self.require_points(value)
+        self.require_rank(derivatives.ndim - 1, value.ndim)
+        return Jet(value, derivatives, self.slots, self.directions)
+
+    def require_points(self, value: Tensor) -> None:
+        """Raise unless the value has the points of this jet for its first dimension."""
+        if value.shape[:1] != self.value.shape[:1]:
             raise UnsupportedOperationError(
                 f"an operation that turns shape {tuple(self.value.shape)} into {tuple(value.shape)}, coupling points"
             )
-        return Jet(value, derivatives, self.slots, self.directions)
 
     def require_same(self, other: "Jet") -> None:
         """Raise unless the other jet can be combined with this one, entry by entry."""
         if other.directions is not self.directions:
             raise MixedDirectionsError("jets along different directions met")
-        self.require_rank(other.value.ndim)
+        self.require_rank(other.value.ndim, self.value.ndim)
 
-    def require_rank(self, rank: int) -> None:
-        """Raise unless the rank is that of this jet: with others torch would put the points beside something else."""
-        if rank != self.value.ndim:
-            raise UnsupportedOperationError(f"broadcasting between {self.value.ndim} and {rank} dimensions")
+    @staticmethod
+    def require_rank(rank: int, expected: int) -> None:
+        """Raise unless ranks are equal: else torch would put the points of one beside something else of the other."""
+        if rank != expected:
+            raise UnsupportedOperationError(f"broadcasting between {expected} and {rank} dimensions")

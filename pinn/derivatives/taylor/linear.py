@@ -18,9 +18,10 @@ def linear(z: Jet, weight: Tensor, bias: Tensor | None = None) -> Jet:
     """
     if isinstance(weight, Jet) or isinstance(bias, Jet) or not isinstance(z, Jet):
         raise UnsupportedOperationError("a matrix product with weights that depend on the coordinates")
-    shared = z.derivatives.shape[1] != z.value.shape[0]
-    derivatives = z.derivatives @ weight.mT if shared else functional.linear(z.derivatives, weight)
-    return z.with_parts(functional.linear(z.value, weight, bias), derivatives)
+    value = functional.linear(z.value, weight, bias)
+    if z.derivatives.shape[1] != z.value.shape[0]:
+        return z.with_parts(value, z.derivatives @ weight.mT)
+    return z.with_parts(value, functional.linear(z.derivatives, weight))
 
 
 def matmul(z: Jet, matrix: Tensor) -> Jet:

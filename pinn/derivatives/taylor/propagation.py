@@ -37,7 +37,10 @@ class Propagation(TorchFunctionMode):
         if not jets:
             return func(*args, **kwargs)
         _refuse_custom_functions(jets)
-        name = getattr(func, "__name__", "").removeprefix("__").removesuffix("__")
+        name = getattr(func, "__name__", "")
+        if name.endswith("_") and not name.endswith("__"):
+            raise UnsupportedOperationError(f"{resolve_name(func)}, which works in place")
+        name = name.removeprefix("__").removesuffix("__")
         if name in CONSTANT:
             return func(*map(_value, args), **{key: _value(argument) for key, argument in kwargs.items()})
         try:
@@ -45,10 +48,10 @@ class Propagation(TorchFunctionMode):
             if result is NotImplemented and name in COMPOSITES:
                 with self:
                     result = COMPOSITES[name](*args, **kwargs)
+            # A jet itself answers for its shape and dtype; what needs data is refused in `Jet.__torch_dispatch__`.
+            return func(*args, **kwargs) if result is NotImplemented else result
         except TypeError as error:
             raise UnsupportedOperationError(f"{resolve_name(func)} with these arguments ({error})") from error
-        # A jet itself answers for its shape and dtype; what needs data is refused in `Jet.__torch_dispatch__`.
-        return func(*args, **kwargs) if result is NotImplemented else result
 
 
 def _jets(arguments: Any) -> Iterator[Jet]:

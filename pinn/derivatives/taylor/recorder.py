@@ -6,31 +6,38 @@ import torch
 from torch import Tensor
 
 from pinn.derivatives.taylor.engine import Engine, Reverse
+from pinn.derivatives.taylor.errors import TooManyDerivativesError
 from pinn.derivatives.taylor.indices import Index, Slot
 from pinn.derivatives.taylor.inputs import Coordinates, Network, as_tuple, axes, side_by_side
 from pinn.derivatives.taylor.linked import VALUE, Source, link
 
 
-def discover(evaluate: Callable[[Engine], object]) -> frozenset[Slot]:
+def discover(evaluate: Callable[[Engine], object], limit: int = 4096) -> frozenset[Slot]:
     """The derivatives that a residual takes, also those that the product and chain rules ask for.
 
     Args:
         evaluate: evaluates the residual with the engine that it is given, at a few points. It must ask for the same
             derivatives at every call, whatever the points.
+        limit: the largest number of different derivatives. A Hessian in 90 dimensions has so many, and reverse mode,
+            linear in the dimension, is cheaper long before.
+
+    Raises:
+        TooManyDerivativesError: there are more.
 
     Example:
         ``discover(lambda engine: residual(*engine(network, (x, y)), x, y))``
     """
-    recorder = Recorder()
+    recorder = Recorder(limit)
     evaluate(recorder)
     return frozenset(recorder.needs)
 
 
 class Recorder:
-    """Reverse mode that notes every derivative that it is asked for, as `needs`."""
+    """Reverse mode that notes every derivative that it is asked for, as `needs`, up to a number of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
         self.needs: set[Slot] = set()
+        self.limit = limit
 
     def __call__(self, network: Network, coordinates: Coordinates) -> tuple[Tensor, ...]:
         """The outputs, linked to their derivatives; see `Engine`."""
@@ -55,6 +62,8 @@ class Recorder:
         def coefficient(slot: Slot) -> Tensor:
             if slot != VALUE:
                 self.needs.add(slot)
+            if len(self.needs) > self.limit:
+                raise TooManyDerivativesError(self.limit)
             return torch.stack([derivative(index) for index in slot]).sum(0)
 
         return coefficient

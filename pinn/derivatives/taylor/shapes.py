@@ -13,6 +13,7 @@ from pinn.derivatives.taylor.jet import Jet
 def reshape(z: Jet, *shape: Any) -> Jet:
     """The entries in another shape."""
     value = z.value.reshape(*shape)
+    z.require_points(value)
     return z.with_parts(value, z.derivatives.reshape(*z.derivatives.shape[:2], *value.shape[1:]))
 
 
