@@ -1,6 +1,7 @@
 """Measure what the documentation claims: `python scripts/benchmark.py accuracy`, or another of the names below.
 
 accuracy      every shipped problem with its defaults, whole process from command to exit, seeds 0, 1, 2
+derivatives   loss and parameter gradient with the taylor engine against nested reverse mode
 """
 
 import importlib
@@ -9,7 +10,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-NAMES = ("accuracy",)
+NAMES = ("accuracy", "derivatives")
 RESULTS = Path("outputs") / "benchmarks"
 
 
