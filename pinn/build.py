@@ -61,6 +61,7 @@ def build(config: Mapping[str, Any], console: Console) -> tuple[Training, dict[s
         seed=config["seed"],
         dtype=config["dtype"],
         accelerator=config["trainer"].get("accelerator"),
+        engine=config["engine"],
         console=console,
     )
 

@@ -18,6 +18,8 @@ from torch import Tensor
 from torch.func import functional_call, vmap
 from torch.overrides import TorchFunctionMode
 
+from pinn.derivatives.taylor import Engine, Reverse
+from pinn.derivatives.taylor.inputs import Coordinates, Network
 from pinn.domains import Points
 from pinn.errors import InputError
 from pinn.model import Model
@@ -26,49 +28,58 @@ Blocks = dict[str, Tensor]
 """By name of a parameter: the derivatives by its entries, (points, entries); one that does not matter is absent."""
 
 
-def residual_jacobian(model: Model, constraint: str, points: Points) -> dict[str, tuple[Tensor, Blocks]]:
+def residual_jacobian(
+    model: Model, constraint: str, points: Points, engine: Engine | None = None
+) -> dict[str, tuple[Tensor, Blocks]]:
     """Return every residual of one constraint, (points,), and its Jacobian J_np = ∂r_n/∂θ_p.
 
     Args:
         model: the problem and the network.
         constraint: its name.
         points: of its region, (points,) each; coordinates require grad.
+        engine: evaluates the network; by default the model's own for this constraint.
 
     Raises:
         InputError: an unknown coefficient of the problem that is no scalar.
     """
     count = len(next(iter(points.values())))
     weights = {name: p.detach() for name, p in model.network.named_parameters()}
-    unknowns = {name: _copy_per_point(name, p, count) for name, p in model.problem.named_parameters()}
-
+    unknowns = {f"problem.{name}": _copy_per_point(name, p, count) for name, p in model.problem.named_parameters()}
+    parameters = unknowns | {f"network.{name}": weight for name, weight in weights.items()}
     trained = {name: weights[name] for name, p in model.network.named_parameters() if p.requires_grad}
 
+    chosen = engine or model.engines.get(constraint) or Reverse()
     listener = _Listener(trained, count)
 
-    def heard(x: Tensor) -> Tensor:
+    def listening(network: Network, coordinates: Coordinates) -> tuple[Tensor, ...]:
         with listener:
-            return functional_call(model.network, weights, (x,))
+            return chosen(network, coordinates)
 
-    rows = _residuals(model, constraint, points, unknowns, heard)
+    rows = _residuals(model, constraint, points, parameters, listening)
     if listener.complete:
         return {name: (row.detach(), listener.differentiate(row, unknowns)) for name, row in rows.items()}
 
     copies = {name: weight.expand(count, *weight.shape).requires_grad_() for name, weight in trained.items()}
     for_each_point = vmap(lambda copy, x: functional_call(model.network, copy, (x.unsqueeze(0),)).squeeze(0))
-    rows = _residuals(model, constraint, points, unknowns, lambda x: for_each_point(copies, x))
-    names = [*(f"network.{name}" for name in copies), *(f"problem.{name}" for name in unknowns)]
-    inputs = [*copies.values(), *unknowns.values()]
+
+    def copied(_: Network, coordinates: Coordinates) -> tuple[Tensor, ...]:
+        # Jets have no rule for weights that differ from point to point.
+        return Reverse()(lambda x: for_each_point(copies, x), coordinates)
+
+    rows = _residuals(model, constraint, points, parameters, copied)
+    inputs = {f"network.{name}": copy for name, copy in copies.items()} | unknowns
     result = {}
     for name, row in rows.items():
-        gradients = torch.autograd.grad(row, inputs, torch.ones_like(row), retain_graph=True, materialize_grads=True)
-        result[name] = row.detach(), {key: g.reshape(count, -1) for key, g in zip(names, gradients, strict=True)}
+        gradients = torch.autograd.grad(
+            row, list(inputs.values()), torch.ones_like(row), retain_graph=True, materialize_grads=True
+        )
+        result[name] = row.detach(), {key: g.reshape(count, -1) for key, g in zip(inputs, gradients, strict=True)}
     return result
 
 
-def _residuals(model: Model, constraint: str, points: Points, unknowns: Points, network: Any) -> Points:
+def _residuals(model: Model, constraint: str, points: Points, parameters: Points, engine: Engine) -> Points:
     with torch.enable_grad():
-        parameters = {f"problem.{name}": value for name, value in unknowns.items()}
-        return functional_call(model, parameters, (constraint, points, network))
+        return functional_call(model, parameters, (constraint, points, engine))
 
 
 def _copy_per_point(name: str, parameter: Tensor, count: int) -> Tensor:
@@ -132,7 +143,7 @@ class _Listener(TorchFunctionMode):
             blocks[f"network.{name}"] = torch.cat([g.reshape(-1, self.count, g.shape[-1]) for g in sums]).sum(dim=0)
         for name, gradient in zip(unknowns, gradients[1:], strict=True):
             if gradient is not None:
-                blocks[f"problem.{name}"] = gradient.unsqueeze(1)
+                blocks[name] = gradient.unsqueeze(1)
         return blocks
 
 

@@ -1,16 +1,15 @@
 """A problem and a network together: fields by name, residuals by name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
+from pinn.derivatives.taylor import Engine, Reverse
 from pinn.domains import Points
 from pinn.errors import InputError
 from pinn.networks import Scaled
 from pinn.problems import Problem
-
-Network = Callable[[Tensor], Tensor]
 
 
 def scaled(problem: Problem, network: nn.Module) -> "Model":
@@ -23,32 +22,48 @@ class Model(nn.Module):
 
     Its parameters are the network's weights and the problem's unknown coefficients, under the names `network.…` and
     `problem.…`.
+
+    Attributes:
+        engines: how the network is evaluated for the residuals of a constraint, by its name; nested reverse mode where
+            nothing is said. See `pinn.engines`.
     """
 
     def __init__(self, problem: Problem, network: nn.Module) -> None:
         super().__init__()
         self.problem, self.network = problem, network
+        self.engines: Mapping[str, Engine] = {}
 
-    def fields(self, points: Points, network: Network | None = None) -> Points:
+    def fields(self, points: Points, engine: Engine | None = None) -> Points:
         """Return every field, (points,) each, at points given by coordinate.
 
         Args:
             points: at least the coordinates, (points,) each.
-            network: evaluated instead of the model's own, on (points, coordinates).
+            engine: evaluates the network; by default so that any derivative can be taken.
         """
-        coordinates = torch.stack([points[name] for name in self.problem.coordinates], dim=-1)
-        outputs = (network or self.network)(coordinates)
+        engine = engine or Reverse()
+        outputs = engine(self._outputs, [points[name] for name in self.problem.coordinates])
+        return self.problem.apply_ansatz(points, dict(zip(self.problem.fields, outputs, strict=True)))
+
+    def _outputs(self, coordinates: Tensor) -> Tensor:
+        outputs = self.network(coordinates)
         expected = (len(coordinates), len(self.problem.fields))
         if outputs.shape != expected:
             raise InputError(
                 f"the network returned shape {tuple(outputs.shape)} for {len(coordinates)} points, expected "
                 f"{expected}: one column for each of {', '.join(self.problem.fields)}."
             )
-        return self.problem.apply_ansatz(points, dict(zip(self.problem.fields, outputs.unbind(-1), strict=True)))
+        return outputs
 
-    def forward(self, constraint: str, points: Points, network: Network | None = None) -> Points:
-        """Return the residuals of one constraint by name, (points,) each."""
-        return self.problem.residuals(constraint, points, lambda at: self.fields(at, network))
+    def forward(self, constraint: str, points: Points, engine: Engine | None = None) -> Points:
+        """Return the residuals of one constraint by name, (points,) each.
+
+        Args:
+            constraint: its name.
+            points: of its region, (points,) each; coordinates require grad.
+            engine: evaluates the network; by default the one that `engines` gives this constraint.
+        """
+        engine = engine or self.engines.get(constraint)
+        return self.problem.residuals(constraint, points, lambda at: self.fields(at, engine))
 
     def check(self, points: Mapping[str, Points]) -> None:
         """Raise InputError for what would be silently wrong later.

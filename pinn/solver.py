@@ -14,6 +14,7 @@ from lightning.pytorch.loggers import Logger
 from rich.console import Console
 from torch import nn
 
+from pinn.engines import choose_engines
 from pinn.errors import InputError
 from pinn.metrics import measure
 from pinn.plan import plan
@@ -40,6 +41,7 @@ def solve(
     seed: int = 0,
     dtype: str = "float64",
     accelerator: str = "auto",
+    engine: str = "auto",
     grid: int = 101,
     progress: bool = True,
 ) -> Solution:
@@ -65,6 +67,7 @@ def solve(
         seed: of network and points.
         dtype: float64 or float32.
         accelerator: auto, cpu, gpu or mps.
+        engine: how derivatives are computed: reverse, taylor, or auto for the one with less work in each constraint.
         grid: nodes a coordinate of the mesh grid on which `metrics` are measured.
         progress: whether to show how it goes.
 
@@ -87,6 +90,7 @@ def solve(
         seed=seed,
         dtype=dtype,
         accelerator=accelerator,
+        engine=engine,
         console=console,
     )
     fit(training, console=console)
@@ -107,6 +111,7 @@ def prepare(
     seed: int,
     dtype: str,
     accelerator: str,
+    engine: str,
     target_error: float | None = None,
     console: Console,
 ) -> tuple[Training, dict[str, Any]]:
@@ -134,6 +139,12 @@ def prepare(
         model = build_model(problem, chosen.network, precision).to(device)
     draw = points(0)
     model.check(draw)
+    with warnings.catch_warnings():
+        if not console.quiet:
+            warnings.simplefilter("ignore")  # the line below says it
+        engines = choose_engines(engine, model, draw)
+    model.engines = engines.by_constraint
+    console.print(f"[bold]engine[/bold] {engines.reason}", highlight=False)
     chosen.weighting.check([row for name in draw for row in _row_names(model, name, draw[name])])
     training = Training(model, points, chosen.weighting, chosen.stages, seconds, target_error)
     return training, write_recipe(problem, chosen.network, precision)

@@ -1,7 +1,7 @@
 """Derivatives: loss and parameter gradient with the taylor engine against nested reverse mode, side by side.
 
-One core, float32 unless named otherwise, not compiled; medians of processor time over alternating rounds. The residual code
-is the same on both sides. A word picks one case: `python scripts/benchmark.py derivatives navier-stokes`.
+One core, float32 unless named otherwise, not compiled; medians of processor time over alternating rounds. The residual
+code is the same on both sides. A word picks one case: `python scripts/benchmark.py derivatives navier-stokes`.
 """
 
 import statistics

@@ -13,7 +13,7 @@ from pinn.derivatives.taylor.inputs import Coordinates, Network, as_tuple, field
 class Engine(Protocol):
     """A way to evaluate a network."""
 
-    def __call__(self, network: Network, coordinates: Coordinates) -> tuple[Tensor, ...]:
+    def __call__(self, network: Network, coordinates: Coordinates, /) -> tuple[Tensor, ...]:
         """The fields, one tensor (points,) for each output of the network.
 
         Args:
