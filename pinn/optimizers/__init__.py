@@ -2,5 +2,6 @@
 
 from pinn.optimizers.least_squares import LeastSquares
 from pinn.optimizers.levenberg_marquardt import LevenbergMarquardt
+from pinn.optimizers.self_scaled_broyden import SelfScaledBroyden
 
-__all__ = ["LeastSquares", "LevenbergMarquardt"]
+__all__ = ["LeastSquares", "LevenbergMarquardt", "SelfScaledBroyden"]

@@ -113,11 +113,12 @@ class Training(LightningModule):
         """Take the steps up to the next multiple of the stage's block, or to the end of the stage or of the time."""
         stage, optimizer = self._current()
         end = min(stage.steps, (self.step_in_stage // stage.block + 1) * stage.block)
-        stuck = False
+        stuck: str | None = None
         while self.step_in_stage < end and not stuck:
             objective = self._objective(stage)
-            taken = advance(optimizer, objective, end - self.step_in_stage)
-            stuck = taken == 0
+            here = self.step_in_stage
+            redraw = here + stage.resample - here % stage.resample if stage.resample else end
+            taken, stuck = advance(optimizer, objective, min(end, redraw) - here)
             schedule = self.schedules[self.stage]
             if schedule is not None:
                 schedule.step()
@@ -213,13 +214,13 @@ class Training(LightningModule):
         norm = torch.linalg.vector_norm
         return {name: norm(fields[name] - exact[name]) / norm(exact[name]) for name in exact}
 
-    def _end_stage_if_due(self, stage: Stage, stuck: bool) -> None:
+    def _end_stage_if_due(self, stage: Stage, stuck: str | None) -> None:
         if self.history[-1]["validation"] <= stage.residual:
             reason = f"the residual target {stage.residual:g} is reached"
         elif self.step_in_stage >= stage.steps:
             reason = "all steps are taken"
         elif stuck:
-            reason = "the optimizer finds no further decrease"
+            reason = stuck
         elif stage.patience and self.blocks_without_progress >= stage.patience:
             reason = f"no progress in {stage.patience} blocks"
         else:

@@ -4,12 +4,14 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.optim import LBFGS, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from pinn.errors import InputError
 from pinn.objective import Objective
+from pinn.optimizers import SelfScaledBroyden
 
 
 @dataclass(frozen=True)
@@ -18,9 +20,9 @@ class Stage:
 
     Args:
         optimizer: makes the optimizer from the parameters: `partial(torch.optim.Adam, lr=1e-3)`.
-        steps: the most steps it takes; for L-BFGS they are its iterations.
+        steps: the most steps it takes; for L-BFGS and self-scaled methods they are iterations.
         resample: new collocation points every this many steps; 0 keeps one set for the whole stage. L-BFGS, whose
-            curvature estimates compare gradients of different steps, wants 0.
+            curvature estimates compare gradients of different steps, wants 0; a self-scaled method some hundreds.
         block: steps between two looks at the held-out points; within a block nothing waits for the device that the
             optimizer itself does not wait for.
         residual: the stage ends when the objective on the held-out points is at most this; 0 never.
@@ -58,19 +60,49 @@ class Stage:
             )
 
 
-def advance(optimizer: Optimizer, objective: Objective, steps: int) -> int:
-    """Take at most `steps` steps on one objective and return how many were taken; fewer mean that it cannot go on.
+def advance(optimizer: Optimizer, objective: Objective, steps: int) -> tuple[int, str | None]:
+    """Take at most `steps` steps on one objective; return how many were taken, and why it cannot go on or None.
 
-    One call of torch's L-BFGS runs many iterations, and only they count. Everything else takes one step a call.
+    One call of L-BFGS or of a self-scaled method runs many iterations, and only they count. Everything else takes one
+    step a call.
     """
-    if not isinstance(optimizer, LBFGS):
+    if isinstance(optimizer, LBFGS):
+        return _advance_lbfgs(optimizer, objective, steps)
+    if not isinstance(optimizer, SelfScaledBroyden):
         optimizer.step(objective)  # type: ignore[arg-type]
-        return 1
+        return 1, None
     [group] = optimizer.param_groups
     state = optimizer.state[group["params"][0]]
     before = state.get("n_iter", 0)
     group["max_iter"] = steps
-    # The limit on evaluations would otherwise be the one derived from the constructor's max_iter.
-    group["max_eval"] = 10 * steps
     optimizer.step(objective)
-    return state["n_iter"] - before
+    return state["n_iter"] - before, optimizer.reason
+
+
+EVALUATIONS = 25
+"""The most evaluations that L-BFGS may spend on an iteration, on average over a call."""
+
+
+def _advance_lbfgs(optimizer: LBFGS, objective: Objective, steps: int) -> tuple[int, str | None]:
+    """Take steps with torch's L-BFGS, and find out which of its tolerances ended them: it does not say so itself."""
+    [group] = optimizer.param_groups
+    state = optimizer.state[group["params"][0]]
+    before, evaluated = state.get("n_iter", 0), state.get("func_evals", 0)
+    # The limit on evaluations would otherwise be the one derived from the constructor's max_iter.
+    group["max_iter"], group["max_eval"] = steps, EVALUATIONS * steps
+    optimizer.step(objective)
+    taken = state["n_iter"] - before
+    gradient = torch.cat([parameter.grad.flatten() for parameter in group["params"]]).abs().max().item()
+    if taken == steps:
+        reason = None
+    elif not math.isfinite(gradient):
+        reason = "the gradient is not finite"
+    elif gradient <= group["tolerance_grad"]:
+        reason = f"the gradient, {gradient:.1e}, is within tolerance_grad"
+    elif state["func_evals"] - evaluated >= group["max_eval"]:
+        reason = f"{group['max_eval']} evaluations were not enough"
+    elif (state["d"] * state["t"]).abs().max().item() <= group["tolerance_change"]:
+        reason = "the change of the parameters is within tolerance_change"
+    else:
+        reason = "the change of the objective is within tolerance_change"
+    return taken, reason
