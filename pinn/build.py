@@ -60,6 +60,7 @@ def build(config: Mapping[str, Any], console: Console) -> tuple[Training, dict[s
         target_error=config["target_error"],
         seed=config["seed"],
         dtype=config["dtype"],
+        compile=config["compile"],
         accelerator=config["trainer"].get("accelerator"),
         engine=config["engine"],
         console=console,

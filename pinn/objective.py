@@ -1,6 +1,7 @@
 """What every optimizer sees: the residuals of a problem at some points, as one least-squares objective."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,6 +16,17 @@ POINTS_PER_BLOCK = 1024
 """How many points the Jacobian takes at a time: measured best for 20 to 50 units, where all of it stays in cache."""
 
 
+class Gradient(NamedTuple):
+    """What a step of first order needs, without graphs."""
+
+    loss: Tensor
+    """L, of shape ()."""
+    terms: Points
+    """The weighted mean square of each residual, by its name; their sum is 2 L."""
+    gradients: tuple[Tensor, ...]
+    """∂L/∂θ, for each trained parameter in its shape."""
+
+
 class Objective:
     """L(θ) = ½‖r(θ)‖² with rows r = √(w/N) × residual at each point, over all constraints.
 
@@ -26,10 +38,17 @@ class Objective:
         model: the problem and the network.
         points: of every constraint, by its name.
         weighting: the scale of every residual.
+        step: computes the gradient of an objective in another way, as `pinn.compilation` does.
     """
 
-    def __init__(self, model: Model, points: Mapping[str, Points], weighting: Weighting) -> None:
-        self.model, self.weighting = model, weighting
+    def __init__(
+        self,
+        model: Model,
+        points: Mapping[str, Points],
+        weighting: Weighting,
+        step: "Callable[[Objective], Gradient] | None" = None,
+    ) -> None:
+        self.model, self.weighting, self.step = model, weighting, step
         coordinates = model.problem.coordinates
         self.points = {
             name: {key: value.detach().requires_grad_(key in coordinates) for key, value in quantities.items()}
@@ -55,9 +74,14 @@ class Objective:
 
     def vector(self) -> Tensor:
         """Return all scaled rows, (rows,), so that L = ½‖vector‖²."""
-        scaled = {name: row * self.weighting.scale(name, len(row)) for name, row in self.residuals().items()}
+        scaled = {name: row * self.scale(name) for name, row in self.residuals().items()}
         self._remember(scaled)
         return torch.cat(list(scaled.values()))
+
+    def scale(self, row: str) -> float:
+        """Return √(w/N) of a residual, which is named after its constraint: `equation` or `equation.momentum_x`."""
+        points = self.points[row.split(".")[0]]
+        return self.weighting.scale(row, len(next(iter(points.values()))))
 
     def loss(self) -> Tensor:
         """Return L, of shape ()."""
@@ -141,13 +165,18 @@ class Objective:
                 at += count
         return spans
 
-    def __call__(self) -> Tensor:
-        """Set the gradient of every parameter and return the loss, without its graph."""
+    def gradient(self) -> Gradient:
+        """Return loss, terms and gradients, operation by operation."""
         loss = self.loss()
         gradients = torch.autograd.grad(loss, self.parameters, materialize_grads=True)
+        return Gradient(loss.detach(), self.terms, gradients)
+
+    def __call__(self) -> Tensor:
+        """Set the gradient of every parameter and return the loss, without its graph."""
+        loss, self.terms, gradients = self.step(self) if self.step else self.gradient()
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
-        return loss.detach()
+        return loss
 
     def _remember(self, scaled: Points) -> None:
         """Keep the weighted mean square of each residual, on the device: reading it is the caller's synchronisation."""

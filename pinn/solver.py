@@ -12,8 +12,10 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import Logger
 from rich.console import Console
+from rich.markup import escape
 from torch import nn
 
+from pinn.compilation import Compile, CompiledStep
 from pinn.engines import choose_engines
 from pinn.errors import InputError
 from pinn.metrics import measure
@@ -40,6 +42,7 @@ def solve(
     seconds: float | None = 50.0,
     seed: int = 0,
     dtype: str = "float64",
+    compile: Compile = "auto",
     accelerator: str = "auto",
     engine: str = "auto",
     grid: int = 101,
@@ -66,6 +69,8 @@ def solve(
         seconds: the longest time to train; None for no limit.
         seed: of network and points.
         dtype: float64 or float32.
+        compile: whether steps of first order are compiled: True, False, or "auto", which weighs the time that it takes;
+            see `pinn.compilation`.
         accelerator: auto, cpu, gpu or mps.
         engine: how derivatives are computed: reverse, taylor, or auto for the one with less work in each constraint.
         grid: nodes a coordinate of the mesh grid on which `metrics` are measured.
@@ -89,6 +94,7 @@ def solve(
         seconds=seconds,
         seed=seed,
         dtype=dtype,
+        compile=compile,
         accelerator=accelerator,
         engine=engine,
         console=console,
@@ -110,6 +116,7 @@ def prepare(
     seconds: float | None,
     seed: int,
     dtype: str,
+    compile: Compile,
     accelerator: str,
     engine: str,
     target_error: float | None = None,
@@ -128,6 +135,9 @@ def prepare(
     precision = DTYPES.get(dtype)
     if precision is None:
         raise InputError(f"dtype must be one of {', '.join(DTYPES)}; it was given {dtype!r}.")
+    step = CompiledStep(
+        compile, say=lambda line: console.print(f"[bold]compile[/bold] {escape(line)}", highlight=False)
+    )
     device = choose_device(accelerator, precision, console)
     points = collocation(problem, seed=seed).to(device, precision)
     problem.to(device, precision)
@@ -146,7 +156,7 @@ def prepare(
     model.engines = engines.by_constraint
     console.print(f"[bold]engine[/bold] {engines.reason}", highlight=False)
     chosen.weighting.check([row for name in draw for row in _row_names(model, name, draw[name])])
-    training = Training(model, points, chosen.weighting, chosen.stages, seconds, target_error)
+    training = Training(model, points, chosen.weighting, chosen.stages, seconds, target_error, step)
     return training, write_recipe(problem, chosen.network, precision)
 
 

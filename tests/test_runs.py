@@ -256,7 +256,7 @@ def test_a_folder_that_another_start_has_just_taken_is_refused(tmp_path: Path, m
     assert [str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*")] == [".hydra"]
 
 
-LONG = [*SMALL, "training=adam", "training.adam.steps=1000000", "training.adam.block=5"]
+LONG = [*SMALL, "training=adam", "training.adam.steps=1000000", "training.adam.block=5", "compile=false"]
 
 
 def start(folder: Path) -> subprocess.Popen[str]:

@@ -11,6 +11,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.optim import Optimizer
 
+from pinn.compilation import CompiledStep
 from pinn.domains import Points
 from pinn.errors import InputError
 from pinn.model import Model
@@ -52,6 +53,7 @@ class Training(LightningModule):
         stages: Mapping[str, Stage],
         seconds: float | None = None,
         target_error: float | None = None,
+        step: CompiledStep | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -69,6 +71,7 @@ class Training(LightningModule):
             raise InputError("target_error needs a problem with a reference; leave it null.")
         self.model, self.collocation, self.weighting = model, collocation, weighting
         self.stages, self.seconds, self.target_error = dict(stages), seconds, target_error
+        self.first_order = step or CompiledStep(compile=False)
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.stage_optimizers = [stage.optimizer(parameters) for stage in self.stages.values()]
         self.schedules = [
@@ -108,6 +111,8 @@ class Training(LightningModule):
             self.trainer.should_stop = True
         elif not self.history:
             self._begin_stage()
+        elif self.first_order.open:
+            self._expect()
 
     def training_step(self, batch: int) -> None:
         """Take the steps up to the next multiple of the stage's block, or to the end of the stage or of the time."""
@@ -146,7 +151,13 @@ class Training(LightningModule):
         self.model.load_state_dict(self.best_state)
         first = Objective(self.model, self.collocation(self.step), self.weighting)
         self.weighting.adapt(first.jacobian_by_residual)
+        self._expect()
         self._close_block()
+
+    def _expect(self) -> None:
+        """Say what is still to come in this stage."""
+        left = None if self.seconds is None else self.seconds - (time.perf_counter() - self._started)
+        self.first_order.expect(self._current()[0].steps - self.step_in_stage, left)
 
     def _current(self) -> tuple[Stage, Optimizer]:
         return list(self.stages.values())[self.stage], self.stage_optimizers[self.stage]
@@ -157,7 +168,7 @@ class Training(LightningModule):
         draw = start + (self.step_in_stage // stage.resample * stage.resample if stage.resample else 0)
         if self.objective is None or self._draw != draw:
             points = self.collocation(draw, self._residual)
-            self.objective, self._draw = Objective(self.model, points, self.weighting), draw
+            self.objective, self._draw = Objective(self.model, points, self.weighting, self.first_order), draw
         return self.objective
 
     @torch.no_grad()
@@ -252,6 +263,7 @@ class Training(LightningModule):
             "weight_factors": dict(self.weighting.factors),
             "points": self.objective and {name: _copy(group) for name, group in self.objective.points.items()},
             "draw": self._draw,
+            "way": self.first_order.way,
             "status": self.status,
         }
 
@@ -273,7 +285,10 @@ class Training(LightningModule):
             # Adaptive points follow from the model as it was when they were drawn.
             device = next(self.model.parameters()).device
             points = {name: {k: v.to(device) for k, v in group.items()} for name, group in saved["points"].items()}
-            self.objective, self._draw = Objective(self.model, points, self.weighting), saved["draw"]
+            self.objective = Objective(self.model, points, self.weighting, self.first_order)
+            self._draw = saved["draw"]
+        if saved["way"] != "eager":
+            self.first_order.settle(saved["way"])
         self.status = saved["status"]
         unfinished = self.step_in_stage < list(self.stages.values())[self.stage].steps
         if self.status == "interrupted" or (self.status == "budget" and unfinished):

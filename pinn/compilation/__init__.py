@@ -1,0 +1,5 @@
+"""Steps of first order as one graph: captured once, simplified, and compiled where that pays."""
+
+from pinn.compilation.step import Compile, CompiledStep
+
+__all__ = ["Compile", "CompiledStep"]

@@ -1,0 +1,140 @@
+"""How the steps of a training are computed: operation by operation, captured as one graph, or compiled."""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from torch.fx import GraphModule
+
+from pinn.compilation.capture import capture
+from pinn.compilation.choice import choose
+from pinn.domains import Points
+from pinn.errors import InputError
+from pinn.objective import Gradient, Objective
+
+Compile = Literal["auto"] | bool
+
+_OUT_OF_MEMORY = (torch.OutOfMemoryError, MemoryError)
+
+STEPS_TO_MEASURE = 4
+"""Steps whose time `auto` takes before it decides; the first, which warms up, does not count."""
+
+
+class CompiledStep:
+    """Computes the gradient of an objective; give it to `Objective` as `step`.
+
+    Parameters, points and weights are inputs of the captured graph, so that fresh points need no new one; points in
+    other numbers do. Captured steps give the bits of those that are not; compiled ones differ by round-off,
+    because sums are fused and taken in another order.
+
+    What cannot be captured is computed operation by operation, and what cannot be compiled is captured; a line says so.
+
+    Args:
+        compile: True, False, or "auto", which measures the first steps and weighs what it would cost against what is to
+            come.
+        say: takes a line of text.
+
+    Raises:
+        InputError: another value of `compile`.
+    """
+
+    def __init__(self, compile: Compile = "auto", say: Callable[[str], object] = print) -> None:
+        if not isinstance(compile, bool) and compile != "auto":
+            raise InputError(f"compile must be auto, true or false; it was given {compile!r}.")
+        self.compile, self.say = compile, say
+        self.way = "compiled" if compile is True else "eager"
+        """How steps are computed at present: eager, captured or compiled."""
+        self.open = compile == "auto"
+        """Whether that is still to be decided."""
+        self._steps = 0
+        self._seconds: float | None = None
+        self._times: list[float] = []
+        self._graphs: dict[Any, tuple[Callable[..., Any], tuple[str, ...]]] = {}
+        self._numbers: dict[str, float] = {}
+        self._scales: Points = {}
+
+    def expect(self, steps: int, seconds: float | None) -> None:
+        """Hear what is to come, at the beginning of a stage: so many steps at most, in so many seconds at most."""
+        self._steps, self._seconds = steps, seconds
+        self.open = self.compile == "auto" and self.way != "compiled"
+        if self.open and len(self._times) == STEPS_TO_MEASURE:
+            self._decide()
+
+    def settle(self, way: str) -> None:
+        """Take a decision as made: a run that goes on computes its steps as it did before, to the same bits."""
+        self.way, self.open = way, False
+
+    def __call__(self, objective: Objective) -> Gradient:
+        """Return loss, terms and gradients of the objective."""
+        if self.open:
+            return self._measured(objective)
+        if self.way != "eager":
+            try:
+                # Gradients are computed inside of the graph; autograd has nothing to record.
+                with torch.no_grad():
+                    return self._from_graph(objective)
+            except _OUT_OF_MEMORY:
+                raise
+            except Exception as error:
+                self._step_down(error)
+                return self(objective)
+        return objective.gradient()
+
+    def _measured(self, objective: Objective) -> Gradient:
+        started = time.perf_counter()
+        gradient = objective.gradient()
+        self._times.append(time.perf_counter() - started)
+        if len(self._times) == STEPS_TO_MEASURE:
+            self._decide()
+        return gradient
+
+    def _decide(self) -> None:
+        self.open = False
+        step_seconds = statistics.median(self._times[1:])
+        way = choose(step_seconds, self._steps, self._seconds, self.way)
+        if way != self.way:
+            self._graphs.clear()
+            self.way = way
+            self.say(f"steps are {way} from here: up to {self._steps} of {1e3 * step_seconds:.0f} ms are to come")
+
+    def _step_down(self, error: Exception) -> None:
+        """Say why this way is closed, and take the one before."""
+        reason = " ".join(str(error).split("Set TORCHDYNAMO_VERBOSE")[0].split())[:200] or type(error).__name__
+        before = {"compiled": "captured", "captured": "eager"}[self.way]
+        self.say(f"steps cannot be {self.way}, so they are {before}: {reason}")
+        self._graphs.clear()
+        self.settle(before)
+
+    def _from_graph(self, objective: Objective) -> Gradient:
+        model = objective.model
+        state = {name: value.detach() for name, value in (*model.named_parameters(), *model.named_buffers())}
+        points = {name: {key: x.detach() for key, x in group.items()} for name, group in objective.points.items()}
+        form = tuple((name, key, len(x)) for name, group in points.items() for key, x in group.items())
+        if form in self._graphs:
+            graph, rows = self._graphs[form]
+            return Gradient(*graph(state, points, self._scales_of(objective, rows)))
+        rows = tuple(objective.spans())
+        scales = self._scales_of(objective, rows)
+        graph = capture(model, state, points, scales)
+        if self.way == "compiled":
+            graph = _compiled(graph, objective.parameters[0].device)
+        self._graphs[form] = graph, rows
+        return Gradient(*graph(state, points, scales))
+
+    def _scales_of(self, objective: Objective, rows: tuple[str, ...]) -> Points:
+        """Return the scales as tensors on the device, made anew only when a weight has changed."""
+        numbers = {name: objective.scale(name) for name in rows}
+        if numbers != self._numbers:
+            like = objective.parameters[0]
+            self._numbers = numbers
+            self._scales = {name: like.new_tensor(number) for name, number in numbers.items()}
+        return self._scales
+
+
+def _compiled(graph: GraphModule, device: torch.device) -> Callable[..., Any]:
+    # The kernels are kept on disk by Inductor, in TORCHINDUCTOR_CACHE_DIR or else below the folder for temporary files.
+    # A GPU waits for the CPU at each of a thousand small kernels; a CUDA graph starts them all at once.
+    options: dict[str, Any] = {"fallback_random": True, "triton.cudagraphs": device.type == "cuda"}
+    return torch.compile(graph, fullgraph=True, dynamic=False, options=options)
