@@ -16,6 +16,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from pinn.config import check_keys
 from pinn.errors import InputError
+from pinn.evaluation import require_grid
 from pinn.problems import Problem
 from pinn.recipes import rebuild
 from pinn.sampling import Collocation, Sampler
@@ -37,7 +38,7 @@ def build(config: Mapping[str, Any], console: Console) -> tuple[Training, dict[s
         if not isinstance(config[key], Mapping):
             raise InputError(f"{key} must map names to numbers, as in {key}.walls=50; it was given {config[key]!r}.")
     problem = _built(config, "problem", Problem)
-    problem.domain.grid_sizes(config["grid"])
+    require_grid(problem.domain, config["grid"])
     collocation = partial(
         Collocation,
         sampler=_built(config, "sampling", Sampler),

@@ -1,32 +1,45 @@
-"""How good a solution is: fields, reference and residuals on a mesh grid, and the errors between them."""
+"""How good a solution is: fields, reference and residuals at many points, and the errors between them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.func import functional_call
+from torch.quasirandom import SobolEngine
 
-from pinn.domains import Points
+from pinn.domains import Box, Points
+from pinn.errors import InputError
 from pinn.model import Model
 
 POINTS_AT_ONCE = 16_384
 """How many points are evaluated at a time, so that memory is bounded on any grid."""
+MOST_AXES = 3
+"""Coordinates of a mesh grid at most: 101 nodes for each of five would be ten billion points."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that is known on a mesh grid; each tensor has the grid's shape and lies on the CPU."""
+    """Everything that is known on a mesh grid, or at scattered points, from `evaluation_points`.
+
+    Each tensor has the grid's shape, or (points,) if they are scattered, and lies on the CPU.
+    """
 
     coordinates: Points
     fields: Points
     reference: Points
-    """Empty where the problem has no reference."""
+    """Of the fields that the problem has a reference for, perhaps none."""
     residuals: Points
     """Of the constraints on the interior, by name, unscaled."""
 
     @property
+    def on_grid(self) -> bool:
+        """Whether the points are a mesh grid, axis i for the i-th coordinate."""
+        return next(iter(self.coordinates.values())).dim() == len(self.coordinates)
+
+    @property
     def relative_l2(self) -> dict[str, float]:
-        """‖u - u_ref‖₂ / ‖u_ref‖₂ over the grid, for each field; empty without a reference."""
+        """‖u - u_ref‖₂ / ‖u_ref‖₂ over the points, for each field that has a reference."""
         return {
             name: (torch.linalg.vector_norm(self.fields[name] - exact) / torch.linalg.vector_norm(exact)).item()
             for name, exact in self.reference.items()
@@ -34,7 +47,7 @@ class Evaluation:
 
     @property
     def relative_l2_total(self) -> float | None:
-        """The same for all fields taken together as one vector."""
+        """The same for all these fields taken together as one vector."""
         if not self.reference:
             return None
         difference = torch.stack([self.fields[name] - exact for name, exact in self.reference.items()])
@@ -43,20 +56,59 @@ class Evaluation:
 
     @property
     def max_error(self) -> dict[str, float]:
-        """max |u - u_ref| over the grid, for each field."""
+        """max |u - u_ref| over the points, for each field that has a reference."""
         return {name: (self.fields[name] - exact).abs().max().item() for name, exact in self.reference.items()}
 
 
-def evaluate(model: Model, grid: Points) -> Evaluation:
-    """Evaluate a model on a mesh grid, given as tensors of the grid's shape by coordinate."""
-    shape = next(iter(grid.values())).shape
-    flat = {name: coordinate.flatten() for name, coordinate in grid.items()}
+def evaluation_points(
+    domain: Box,
+    grid: int | Mapping[str, int],
+    dtype: torch.dtype | None = None,
+    device: torch.device | None = None,
+) -> Points:
+    """Return the points on which a solution is judged, by coordinate.
+
+    Up to three coordinates: the mesh grid. More: grid² scattered points (`grid` being one number), as many as the mesh
+    grid of two coordinates has, of a scrambled Sobol sequence (Owen 1995), always the same.
+
+    Args:
+        domain: of the problem.
+        grid: nodes a coordinate, or one number for each by name.
+        dtype: floating dtype of the coordinates, torch's default if None.
+        device: where to make them, torch's default if None.
+
+    Raises:
+        InputError: from `require_grid`.
+    """
+    require_grid(domain, grid)
+    if len(domain.coordinates) <= MOST_AXES or isinstance(grid, Mapping):
+        return domain.grid(grid, dtype, device)
+    unit = SobolEngine(len(domain.coordinates), scramble=True, seed=0).draw(grid**2, dtype=torch.float64)
+    return domain.interior.points(unit.to(device, dtype or torch.get_default_dtype()))
+
+
+def require_grid(domain: Box, grid: int | Mapping[str, int]) -> None:
+    """Raise InputError unless `grid` says how many points `evaluation_points` is to make."""
+    if len(domain.coordinates) > MOST_AXES and isinstance(grid, Mapping):
+        raise InputError(
+            f"with more than {MOST_AXES} coordinates there is no mesh grid; grid must be one whole number, for grid² "
+            f"scattered points; it was given {grid!r}."
+        )
+    domain.grid_sizes(grid)
+
+
+def evaluate(model: Model, points: Points) -> Evaluation:
+    """Evaluate a model at points, by coordinate: tensors of the shape of a mesh grid, or (points,)."""
+    shape = next(iter(points.values())).shape
+    flat = {name: coordinate.flatten() for name, coordinate in points.items()}
+    # Each coordinate beyond those of a grid adds derivatives to hold.
+    size = max(1, POINTS_AT_ONCE * MOST_AXES // max(MOST_AXES, len(flat)))
     blocks = [
-        _evaluate_block(model, {name: values[start : start + POINTS_AT_ONCE] for name, values in flat.items()})
-        for start in range(0, shape.numel(), POINTS_AT_ONCE)
+        _evaluate_block(model, {name: values[start : start + size] for name, values in flat.items()})
+        for start in range(0, shape.numel(), size)
     ]
     fields, exact, residuals = (_join([block[part] for block in blocks], shape) for part in range(3))
-    return Evaluation({name: values.cpu() for name, values in grid.items()}, fields, exact, residuals)
+    return Evaluation({name: values.cpu() for name, values in points.items()}, fields, exact, residuals)
 
 
 def _evaluate_block(model: Model, points: Points) -> tuple[Points, Points, Points]:

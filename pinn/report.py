@@ -62,10 +62,11 @@ def _claim(error: float, known: float) -> str:
 
 
 def print_errors(console: Console, problem: Problem, evaluation: Evaluation) -> None:
-    """Print the errors of every field on a grid."""
+    """Print the errors of every field on a grid or at scattered points."""
     reference = problem.reference()
-    nodes = next(iter(evaluation.coordinates.values())).shape
-    table = Table(title=f"{type(problem).__name__} on a grid of {' × '.join(map(str, nodes))}", title_justify="left")
+    shape = next(iter(evaluation.coordinates.values())).shape
+    where = f"on a grid of {' × '.join(map(str, shape))}" if evaluation.on_grid else f"at {shape.numel():,} points"
+    table = Table(title=f"{type(problem).__name__} {where}", title_justify="left")
     table.add_column("field")
     table.add_column("relative L2", justify="right")
     table.add_column("max error", justify="right")

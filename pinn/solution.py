@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pinn import checkpoint
 from pinn.errors import InputError
-from pinn.evaluation import POINTS_AT_ONCE, Evaluation, evaluate
+from pinn.evaluation import POINTS_AT_ONCE, Evaluation, evaluate, evaluation_points
 from pinn.model import Model, scaled
 from pinn.problems import Problem
 from pinn.recipes import describe, rebuild
@@ -73,9 +73,12 @@ class Solution:
             return {name: torch.cat([block[name] for block in blocks]).reshape(shape) for name in self.problem.fields}
 
     def evaluate(self, grid: int | Mapping[str, int]) -> Evaluation:
-        """Return fields, reference, errors and residuals on a mesh grid with so many nodes a coordinate."""
+        """Return fields, reference, errors and residuals on a mesh grid with so many nodes a coordinate.
+
+        With more than three coordinates, at grid² scattered points, see `evaluation_points`.
+        """
         like = next(self.model.parameters())
-        return evaluate(self.model, self.problem.domain.grid(grid, like.dtype, like.device))
+        return evaluate(self.model, evaluation_points(self.problem.domain, grid, like.dtype, like.device))
 
     def save(self, path: str | Path) -> None:
         """Write one file that `pinn.load` reads."""

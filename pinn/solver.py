@@ -18,6 +18,7 @@ from torch import nn
 from pinn.compilation import Compile, CompiledStep
 from pinn.engines import choose_engines
 from pinn.errors import InputError
+from pinn.evaluation import require_grid
 from pinn.metrics import measure
 from pinn.plan import plan
 from pinn.problems import Problem
@@ -73,7 +74,8 @@ def solve(
             see `pinn.compilation`.
         accelerator: auto, cpu, gpu or mps.
         engine: how derivatives are computed: reverse, taylor, or auto for the one with less work in each constraint.
-        grid: nodes a coordinate of the mesh grid on which `metrics` are measured.
+        grid: nodes a coordinate of the mesh grid on which `metrics` are measured; with more than three coordinates
+            grid² scattered points.
         progress: whether to show how it goes.
 
     Raises:
@@ -81,7 +83,7 @@ def solve(
     """
     started = time.perf_counter()
     console = Console(stderr=True, quiet=not progress)
-    problem.domain.grid_sizes(grid)
+    require_grid(problem.domain, grid)
     training, recipe = prepare(
         problem=problem,
         network=network,

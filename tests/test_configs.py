@@ -22,8 +22,12 @@ TRAININGS = [name for name in options("training") if name != "auto"]
 FEATURES = ("network=random_features", "network.features=20", "+network.scale=2", "~network.width", "~network.depth")
 
 
+FEW_DIMENSIONS = ("problem.dimension=10",)
+
+
 def built(*words: str) -> Training:
     needed = FEATURES if "training=lstsq" in words else ()
+    needed += FEW_DIMENSIONS if "problem=poisson_100d" in words else ()
     training, _ = build(configuration("weighting=fixed", *words, *needed), Console(quiet=True))
     return training
 

@@ -84,6 +84,30 @@ def without_reference(full):
     return replace(full, reference={})
 
 
+def velocity_only(full):
+    """The pressure, the last field, has no reference."""
+    return replace(full, reference=dict(list(full.reference.items())[:-1]))
+
+
+def channel_velocity():
+    return velocity_only(channel())
+
+
+def oscillator_velocity():
+    return velocity_only(oscillator())
+
+
+def scattered():
+    """More coordinates than a mesh grid can have."""
+    numbers = torch.rand(500, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    points = {f"x{i + 1}": column for i, column in enumerate(numbers.unbind(1))}
+    return evaluation(points, {"u": sum(points.values()), "v": torch.cos(3 * points["x1"])}, error=1e-2)
+
+
+def scattered_velocity():
+    return velocity_only(scattered())
+
+
 def history(fields=("u",), constraints=("equation", "initial", "walls")):
     """Two stages: 300 steps at 0.01 s, then steps at 0.05 s; errors are known at every fifth row."""
     step = [10.0 * row for row in range(1, 201)]
@@ -164,6 +188,27 @@ def test_the_error_is_prediction_minus_reference():
         figure.get_suptitle()
         == f"Poisson\nrelative $L^2$ error of $\\mathit{{u}}$: {scientific(full.relative_l2['u'])}"
     )
+
+
+def test_profiles_leave_out_references_that_are_not_there():
+    full = burgers()
+    full.fields["p"] = full.fields["u"]
+    reference, prediction = ([len(axes.lines) for axes in plot_profiles(full, "").axes[i::2]] for i in (0, 1))
+    assert reference == [10, 5]
+    assert prediction == [5, 0]
+
+
+def test_scattered_points_are_drawn_as_prediction_over_reference():
+    full = scattered()
+    above, errors, *_ = plot_solution(full, "").axes
+    dots = next(line for line in above.lines if len(line.get_xdata()) == 500)
+    # Drawn as they are.
+    assert np.array_equal(dots.get_xdata(), full.reference["u"].numpy())
+    assert np.array_equal(dots.get_ydata(), full.fields["u"].numpy())
+    assert sum(bar.get_height() for bar in errors.patches) == 500
+    [residual] = plot_residual(full, "").axes
+    assert residual.get_xlabel() == r"$\log_{10}\,|r|$"
+    assert sum(bar.get_height() for bar in residual.patches) == 500
 
 
 def test_prediction_and_reference_share_the_scale_of_the_reference_in_all_rows():
@@ -355,7 +400,10 @@ def test_convergence_of_a_short_history_is_drawn(rows):
 
 @pytest.mark.parametrize(
     "full",
-    [poisson(), burgers(), heat(), oscillator(), without_reference(burgers())],
+    [
+        *(poisson(), burgers(), heat(), oscillator(), scattered()),
+        *(without_reference(burgers()), without_reference(scattered()), velocity_only(oscillator())),
+    ],
     ids=lambda full: ",".join([*full.coordinates, *full.fields]) + " with reference" * bool(full.reference),
 )
 def test_files_are_written_without_a_warning(full, tmp_path):
@@ -408,7 +456,21 @@ def column():
     return evaluation(points, {"u": points["y"]})
 
 
-@pytest.mark.parametrize("case", [kovasznay, burgers, oscillator, channel, column])
+@pytest.mark.parametrize("case", [channel, oscillator, heat])
+def test_a_field_without_a_reference_is_drawn_alone(case):
+    full = case()
+    hidden = list(full.fields)[-1]
+    full.fields["p"] = full.fields[hidden]
+    figure = plot_solution(full, "")
+    names = [axes.get_title() + axes.get_ylabel() for axes in figure.axes]
+    about = [name for name in names if label("p") in name]
+    assert about
+    assert not [name for name in about if "error" in name or "reference" in name]
+
+
+@pytest.mark.parametrize(
+    "case", [kovasznay, burgers, oscillator, channel, column, channel_velocity, scattered, scattered_velocity]
+)
 @pytest.mark.parametrize("plot", [plot_solution, plot_residual])
 def test_panels_with_their_labels_do_not_overlap(plot, case):
     figure = plot(case(), "title")

@@ -99,6 +99,25 @@ def test_an_ansatz_may_change_some_of_the_fields() -> None:
     assert torch.equal(half["v"], x * plain["v"])
 
 
+def test_two_stars_take_the_coordinates_that_are_not_named() -> None:
+    class Plane(Line):
+        def __init__(self) -> None:
+            super().__init__()
+            self.coordinates = ("x", "y", "z")
+            self.domain = Box(x=(0, 1), y=(0, 1), z=(0, 1))
+
+        def equation(self, u: Tensor, y: Tensor, **others: Tensor) -> Tensor:
+            assert list(others) == ["x", "z"]
+            return u + others["x"] + 2 * y + 3 * others["z"]
+
+        def ansatz(self, v: Tensor, **x: Tensor) -> dict[str, Tensor]:
+            return {"v": v, "u": sum(x.values()) - x["y"]}
+
+    problem = Plane()
+    x, y, z = points_of(problem, 5)["equation"].values()
+    torch.testing.assert_close(evaluate(problem)["equation"], 2 * x + 2 * y + 4 * z, rtol=1e-14, atol=0)
+
+
 def test_arguments_of_the_constructor_are_remembered() -> None:
     assert Line(3.0, shift=1.0).arguments == {"scale": 3.0, "shift": 1.0}
     assert Line().arguments == {"scale": 2.0, "shift": 0.0}

@@ -14,6 +14,8 @@ from pinn.problems import Problem
 from pinn.references import Reference
 
 POINTS = 1000
+COORDINATES = 10_000
+"""A point of a hundred coordinates costs a hundred second derivatives, so there are fewer of these."""
 
 FLAT_PRESSURE = "the exact pressure does not depend on y"
 SAME_GAUGE = "the exact pressure, given at another point of the domain, fixes the same constant"
@@ -31,7 +33,7 @@ EQUIVALENT = {
 
 
 def residuals(problem: Problem, reference: Reference) -> Points:
-    """Every residual that a solution leaves at 1,000 random points of its region."""
+    """Every residual that a solution leaves at random points of its region, 1,000 in a space of few dimensions."""
     generator = torch.Generator().manual_seed(0)
 
     def solution(at: Points) -> Points:
@@ -39,7 +41,8 @@ def residuals(problem: Problem, reference: Reference) -> Points:
 
     rows: Points = {}
     for name, constraint in problem.constraints().items():
-        unit = torch.rand(POINTS, constraint.region.dimension, dtype=torch.float64, generator=generator)
+        count = min(POINTS, COORDINATES // len(problem.coordinates))
+        unit = torch.rand(count, constraint.region.dimension, dtype=torch.float64, generator=generator)
         points = constraint.region.points(unit)
         leaves = {key: value.requires_grad_(key in problem.coordinates) for key, value in points.items()}
         rows |= problem.residuals(name, leaves, solution)
@@ -65,7 +68,7 @@ def test_the_exact_solution_leaves_no_residual(name: str) -> None:
     assert reference is not None
     assert problem.domain.intervals == expected.domain
     for row_name, row in residuals(problem, reference).items():
-        assert row.shape == (POINTS,)
+        assert row.dim() == 1
         assert row.abs().max() <= expected.tolerance, row_name
 
 
@@ -81,7 +84,7 @@ def test_the_exact_solution_solves_no_mutant_of_the_problem(name: str) -> None:
         try:
             problem = mutant.run(expected.problem.__module__)[expected.problem.__name__]()
             alive = solves(problem, reference, expected)
-        except ValueError:
+        except (TypeError, ValueError):
             continue
         if alive:
             survivors.add(mutant.change)

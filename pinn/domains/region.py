@@ -65,17 +65,22 @@ class Patch(Region):
 
     def points(self, unit: Tensor) -> Points:
         """Map (points, free coordinates) affinely onto the patch."""
-        count = unit.shape[0]
-        points: Points = {}
-        for name in self.coordinates:
-            if name in self.fixed:
-                points[name] = unit.new_full((count,), self.fixed[name])
-            else:
-                lower, upper = self.intervals[name]
-                points[name] = lower + (upper - lower) * unit[:, self.free.index(name)]
-        for name, component in self._outward.items():
-            points[f"n_{name}"] = unit.new_full((count,), component)
-        return points
+        return self.named(self.rows(unit))
+
+    def rows(self, unit: Tensor) -> Tensor:
+        """Return the same points as a matrix: a column for each coordinate, then for each component of the normal."""
+        rows = unit.new_empty(len(unit), len(self.coordinates) + len(self.normals))
+        lower, upper = (unit.new_tensor([self.intervals[name][end] for name in self.free]) for end in (0, 1))
+        rows[:, [self.coordinates.index(name) for name in self.free]] = lower + (upper - lower) * unit
+        for name, value in self.fixed.items():
+            rows[:, self.coordinates.index(name)] = value
+        rows[:, len(self.coordinates) :] = unit.new_tensor(list(self._outward.values()))
+        return rows
+
+    def named(self, rows: Tensor) -> Points:
+        """Return the columns by name, each a tensor of its own."""
+        columns = rows.unbind(dim=1)
+        return {name: column.clone() for name, column in zip((*self.coordinates, *self.normals), columns, strict=True)}
 
     def __repr__(self) -> str:
         return f"Patch({self.intervals}, fixed={self.fixed})"
@@ -100,8 +105,9 @@ class Union(Region):
         for part in self.parts:
             covered += part.measure
             ends.append(round(unit.shape[0] * covered / self.measure))
-        drawn = [part.points(unit[start:end]) for part, start, end in zip(self.parts, ends[:-1], ends[1:], strict=True)]
-        return {name: torch.cat([points[name] for points in drawn]) for name in drawn[0]}
+        pairs = zip(self.parts, ends[:-1], ends[1:], strict=True)
+        # Matrices, because a cube of a hundred dimensions has two hundred faces of a hundred coordinates each.
+        return self.parts[0].named(torch.cat([part.rows(unit[start:end]) for part, start, end in pairs]))
 
     def __repr__(self) -> str:
         return f"Union({list(self.parts)})"

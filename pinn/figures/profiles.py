@@ -49,7 +49,7 @@ def plot_profiles(evaluation: Evaluation, title: str) -> Figure:
         for column, (name, values) in zip(panels.T, evaluation.fields.items(), strict=True):
             for curve, colour in zip(times, colours, strict=True):
                 prediction = curve(values)
-                if evaluation.reference:
+                if name in evaluation.reference:
                     reference = curve(evaluation.reference[name])
                     draw_line(column[0], curve, reference, label(name), color=colour, **REFERENCE)
                     error = prediction - reference

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pinn.figures.gallery import Quantity, plot_gallery
 from pinn.figures.panels import Scale
+from pinn.figures.scatter import plot_distributions
 from pinn.figures.style import Array, style
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def plot_residual(evaluation: Evaluation, title: str) -> Figure:
-    """Draw log₁₀ |r| of every interior residual r on the grid.
+    """Draw log₁₀ |r| of every interior residual r on the grid, or how it is distributed over scattered points.
 
     The colours leave out the smallest fiftieth of the values: a residual passes through zero along lines, where its
     logarithm has no bound.
@@ -28,6 +29,8 @@ def plot_residual(evaluation: Evaluation, title: str) -> Figure:
         logarithms = [
             Quantity(name, r"$\log_{10}\,|r|$", log_magnitude(values)) for name, values in evaluation.residuals.items()
         ]
+        if not evaluation.on_grid:
+            return plot_distributions(logarithms, title)
         return plot_gallery(evaluation.coordinates, logarithms, _scale, title)
 
 

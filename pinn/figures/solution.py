@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
+from torch import Tensor
 
-from pinn.figures.cuts import cuts
+from pinn.figures.cuts import Cut, cuts
 from pinn.figures.gallery import Quantity, plot_gallery
 from pinn.figures.panels import (
     PREDICTION,
@@ -18,6 +20,7 @@ from pinn.figures.panels import (
     field_scale,
     panel_size,
 )
+from pinn.figures.scatter import plot_scattered_solution
 from pinn.figures.style import GREY, label, new_figure, scientific, style
 
 if TYPE_CHECKING:
@@ -28,16 +31,20 @@ def plot_solution(evaluation: Evaluation, title: str) -> Figure:
     """Draw prediction, reference and error = prediction - reference, a row for each field (and each cut).
 
     Prediction and reference share one colour scale, that of the reference. Without a reference there is the prediction
-    alone. One coordinate is drawn as curves, two as a map, more as cuts through the middle.
+    alone. One coordinate is drawn as curves, two as a map, more as cuts through the middle; scattered points are drawn
+    as prediction over reference.
     """
     with style():
+        if evaluation.reference:
+            errors = ", ".join(f"{label(name)}: {scientific(error)}" for name, error in evaluation.relative_l2.items())
+            title = f"{title}\nrelative $L^2$ error of {errors}"
+        if not evaluation.on_grid:
+            return plot_scattered_solution(evaluation, title)
         if not evaluation.reference:
             fields = [
                 Quantity(f"prediction {label(name)}", label(name), values) for name, values in evaluation.fields.items()
             ]
             return plot_gallery(evaluation.coordinates, fields, field_scale, title)
-        errors = ", ".join(f"{label(name)}: {scientific(error)}" for name, error in evaluation.relative_l2.items())
-        title = f"{title}\nrelative $L^2$ error of {errors}"
         return (_curves if len(evaluation.coordinates) == 1 else _maps)(evaluation, title)
 
 
@@ -46,10 +53,14 @@ def _curves(evaluation: Evaluation, title: str) -> Figure:
     figure = new_figure(7.5, 2.4 * len(evaluation.fields) + 0.5, title)
     panels = figure.subplots(len(evaluation.fields), 2, squeeze=False)
     for (left, right), name in zip(panels, evaluation.fields, strict=True):
-        prediction, reference = line(evaluation.fields[name]), line(evaluation.reference[name])
-        draw_line(left, line, reference, label(name), label="reference", color=GREY, **REFERENCE)
+        prediction = line(evaluation.fields[name])
+        if name in evaluation.reference:
+            reference = line(evaluation.reference[name])
+            draw_line(left, line, reference, label(name), label="reference", color=GREY, **REFERENCE)
+            draw_line(right, line, prediction - reference, f"error of {label(name)}")
+        else:
+            right.remove()
         draw_line(left, line, prediction, label(name), label="prediction", **PREDICTION)
-        draw_line(right, line, prediction - reference, f"error of {label(name)}")
     panels[0, 0].legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return figure
 
@@ -61,7 +72,10 @@ def _maps(evaluation: Evaluation, title: str) -> Figure:
     figure = new_figure(3 * width + 3.0, rows * (height + 0.4) + 0.7, title)
     panels = figure.subplots(rows, 3, squeeze=False, sharex=True, sharey=True)
     for name, block in zip(evaluation.fields, panels.reshape(-1, len(planes), 3), strict=True):
-        prediction, reference = evaluation.fields[name], evaluation.reference[name]
+        prediction, reference = evaluation.fields[name], evaluation.reference.get(name)
+        if reference is None:
+            _maps_alone(prediction, planes, block, label(name))
+            continue
         error = prediction - reference
         shared = field_scale([plane(reference) for plane in planes])
         signed = error_scale([plane(error) for plane in planes])
@@ -74,3 +88,14 @@ def _maps(evaluation: Evaluation, title: str) -> Figure:
             colour_bar(row[1], shared, plane(prediction), label(name))
             colour_bar(row[2], signed, plane(error), "error")
     return figure
+
+
+def _maps_alone(prediction: Tensor, planes: Sequence[Cut], block: Any, name: str) -> None:
+    """Draw a field without a reference in the first of three columns."""
+    scale = field_scale([plane(prediction) for plane in planes])
+    for plane, (axes, *unused) in zip(planes, block, strict=True):
+        draw_map(axes, plane, plane(prediction), scale)
+        axes.set_title(plane.caption(f"prediction {name}"))
+        colour_bar(axes, scale, plane(prediction), name)
+        for empty in unused:
+            empty.remove()

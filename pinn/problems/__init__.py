@@ -7,7 +7,9 @@ from pinn.problems.heat2d import Heat2D
 from pinn.problems.helmholtz import Helmholtz
 from pinn.problems.kovasznay import Kovasznay
 from pinn.problems.poisson import Poisson
+from pinn.problems.poisson_cosines import PoissonCosines
 from pinn.problems.poisson_multiscale import PoissonMultiscale
+from pinn.problems.poisson_parabola import PoissonParabola
 from pinn.problems.problem import Constraint, Problem
 from pinn.problems.wave import Wave
 
@@ -20,7 +22,9 @@ __all__ = [
     "Helmholtz",
     "Kovasznay",
     "Poisson",
+    "PoissonCosines",
     "PoissonMultiscale",
+    "PoissonParabola",
     "Problem",
     "Wave",
 ]

@@ -20,8 +20,8 @@ class Constraint:
     """A residual that must vanish on a region.
 
     The arguments of `residual` are bound by their names to coordinates, fields, components of the outward normal
-    (`n_x`) and, on periodic regions, fields at the image point (`u_image`). It returns one tensor of shape (points,),
-    or a dict of several by name.
+    (`n_x`) and, on periodic regions, fields at the image point (`u_image`); `**x` takes all the coordinates that are
+    not named, however many there are. It returns one tensor of shape (points,), or a dict of several by name.
     """
 
     region: Region
@@ -97,8 +97,7 @@ class Problem(nn.Module, metaclass=_CheckedWhenBuilt):
         """Return the fields by name, (points,) each, from the network's outputs by name."""
         if type(self).ansatz is Problem.ansatz:
             return outputs
-        names = tuple(inspect.signature(self.ansatz).parameters)
-        changed = self.ansatz(**{name: (outputs if name in outputs else points)[name] for name in names})
+        changed = self.ansatz(**self._bind(self.ansatz, {**points, **outputs}))
         if isinstance(changed, Tensor):
             changed = {self.fields[0]: changed}
         return {**outputs, **(changed or {})}
@@ -119,7 +118,7 @@ class Problem(nn.Module, metaclass=_CheckedWhenBuilt):
         image = constraint.region.image(points)
         if image is not None:
             known |= {f"{field}_image": value for field, value in fields(image).items()}
-        result = constraint.residual(**{argument: known[argument] for argument in _arguments(constraint.residual)})
+        result = constraint.residual(**self._bind(constraint.residual, known))
         rows = (
             {f"{name}.{part}": row for part, row in result.items()} if isinstance(result, Mapping) else {name: result}
         )
@@ -154,6 +153,14 @@ class Problem(nn.Module, metaclass=_CheckedWhenBuilt):
         if type(self).ansatz is not Problem.ansatz:
             self._require_known("the ansatz", self.ansatz, [*self.coordinates, *self.fields])
 
+    def _bind(self, function: Callable[..., Any], known: Points) -> Points:
+        """Return the quantities that a function asks for, by name."""
+        bound = {name: known[name] for name in _arguments(function)}
+        kinds = {parameter.kind for parameter in inspect.signature(function).parameters.values()}
+        if inspect.Parameter.VAR_KEYWORD in kinds:
+            bound |= {name: known[name] for name in self.coordinates if name not in bound}
+        return bound
+
     def _require_known(self, where: str, function: Callable[..., Any], known: list[str]) -> None:
         for argument in _arguments(function):
             if argument not in known:
@@ -168,7 +175,7 @@ def _arguments(function: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(
         name
         for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.default is parameter.empty
+        if parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
     )
 
 
