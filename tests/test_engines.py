@@ -118,7 +118,7 @@ def test_a_training_uses_the_engine_that_was_asked_for() -> None:
 
 
 def test_the_line_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pinn.solver, "Console", partial(Console, width=500))
+    monkeypatch.setattr("pinn.solver.Console", partial(Console, width=500))
     pinn.solve(
         Kovasznay(),
         network=partial(MLP, width=5, depth=1),

@@ -5,7 +5,9 @@ from typing import overload
 
 from torch import Tensor
 
-from pinn.derivatives.components import Coordinates, Vector, in_form_of_field, lines, rank, vector
+from pinn.derivatives.components import Coordinates, Vector, in_form_of_field, inputs, lines, rank, vector
+from pinn.derivatives.contract import check
+from pinn.derivatives.linked import linked_laplacian
 from pinn.derivatives.nabla import slopes, tensor_divergence, vector_divergence, vector_gradient
 from pinn.derivatives.systems import System, cartesian, frame_at
 from pinn.derivatives.vector import jacobian
@@ -56,8 +58,15 @@ def laplacian(u: Vector, coordinates: Coordinates, *, system: System = cartesian
     """
     frame = frame_at(coordinates, system)
     if isinstance(u, Tensor) and rank(u) == 0:
+        if system is cartesian:
+            check([u], inputs(coordinates), None)
+            known = linked_laplacian(u, coordinates)
+            if known is not None:
+                return known
         return vector_divergence(slopes(u, coordinates, frame), coordinates, frame)
     parts = vector(u, len(lines(coordinates)) if frame.curvatures else None)
+    if system is cartesian:
+        return in_form_of_field(u, [laplacian(part, coordinates) for part in parts])
     results = tensor_divergence(vector_gradient(parts, coordinates, frame), coordinates, frame)
     return in_form_of_field(u, results)
 

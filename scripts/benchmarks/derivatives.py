@@ -1,29 +1,40 @@
-"""Derivatives: loss and parameter gradient with the taylor engine against nested reverse mode, side by side.
+"""Derivatives: time and memory of loss and parameter gradient, with both engines and as residuals are usually written.
 
-One core, float32 unless named otherwise, not compiled; medians of processor time over alternating rounds. The residual
-code is the same on both sides. A word picks one case: `python scripts/benchmark.py derivatives navier-stokes`.
+`nested` is one `torch.autograd.grad(..., create_graph=True)` for every derivative, `reverse` and `taylor` are the
+operators of this library with either engine. One core, float32 unless named otherwise, not compiled; medians of
+processor time over rounds that alternate between all. A word picks cases: `scripts/benchmark.py derivatives navier`.
 """
 
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from math import nan
 from typing import Any, NamedTuple
 
 import torch
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
 
-from pinn.derivatives import gradient, laplacian, partial
-from pinn.derivatives.taylor import Engine, Reverse, Taylor, discover, linked_laplacian
+from pinn.derivatives import gradient, laplacian
+from pinn.derivatives.taylor import Engine, Reverse, Taylor, discover
 from pinn.networks import MLP
 
 
 class Case(NamedTuple):
-    """One piece of work: the residuals by engine, the network, and how much faster taylor has to be."""
+    """One piece of work.
 
-    residuals: Callable[[Engine], list[Tensor]]
+    Attributes:
+        network: whose parameters the loss is differentiated by.
+        residuals: with an engine of this library.
+        nested: the same by plain autograd.
+        target: how many times faster than that `taylor` has to be.
+    """
+
     network: torch.nn.Module
+    residuals: Callable[[Engine], list[Tensor]]
+    nested: Callable[[], list[Tensor]]
     target: float
 
 
@@ -39,23 +50,35 @@ def navier_stokes(dtype: torch.dtype) -> Case:
         p_x, p_y = gradient(p, (x, y))
         return [
             u_x + v_y,
-            u * u_x + v * u_y + p_x - (partial(u_x, x) + partial(u_y, y)) / 40,
-            u * v_x + v * v_y + p_y - (partial(v_x, x) + partial(v_y, y)) / 40,
+            u * u_x + v * u_y + p_x - laplacian(u, (x, y)) / 40,
+            u * v_x + v * v_y + p_y - laplacian(v, (x, y)) / 40,
         ]
 
-    return Case(residuals, network, target=3.0)
+    def nested() -> list[Tensor]:
+        u, v, p = network(torch.stack([x, y], -1)).unbind(-1)
+        u_x, u_y, v_x, v_y, p_x, p_y = (_derivative(f, at) for f in (u, v, p) for at in (x, y))
+        return [
+            u_x + v_y,
+            u * u_x + v * u_y + p_x - (_derivative(u_x, x) + _derivative(u_y, y)) / 40,
+            u * v_x + v * v_y + p_y - (_derivative(v_x, x) + _derivative(v_y, y)) / 40,
+        ]
+
+    return Case(network, residuals, nested, target=3.0)
 
 
 def many_dimensions(dim: int, width: int, points: int, target: float) -> Case:
     """The Laplacian over one tensor of all coordinates, 4 hidden layers."""
     network, x = MLP(dim, 1, width=width, depth=4), torch.rand(points, dim, requires_grad=True)
 
-    def residuals(engine: Engine) -> list[Tensor]:
-        (u,) = engine(network, x)
-        found = linked_laplacian(u, x)
-        return [laplacian(u, x) if found is None else found]
+    def nested() -> list[Tensor]:
+        slopes = _derivative(network(x).squeeze(-1), x)
+        return [torch.stack([_derivative(slopes[:, i], x)[:, i] for i in range(dim)]).sum(0)]
 
-    return Case(residuals, network, target)
+    return Case(network, lambda engine: [laplacian(engine(network, x)[0], x)], nested, target)
+
+
+def _derivative(u: Tensor, x: Tensor) -> Tensor:
+    return torch.autograd.grad(u, x, torch.ones_like(u), create_graph=True)[0]
 
 
 CASES: Mapping[str, Callable[[], Case]] = {
@@ -74,43 +97,53 @@ def main(arguments: list[str]) -> dict[str, Any]:
     torch.manual_seed(0)
     names = [name for name in CASES if not arguments or any(word in name for word in arguments)]
     measured = {name: measure(CASES[name]()) for name in names}
-    table = Table("case", "taylor, ms", "reverse, ms", "ratio", "target", title=f"torch {torch.__version__}, one core")
+    ways = ("taylor", "reverse", "nested")
+    columns = [*(f"{way}, ms" for way in ways), "ratio", "target", *(f"{way}, MB" for way in ways)]
+    table = Table("case", *columns, title=f"torch {torch.__version__}, one core; ratio of nested to taylor")
     for name, row in measured.items():
-        table.add_row(
-            name,
-            *(f"{row[key]:.1f}" for key in ("taylor_ms", "reverse_ms")),
-            f"{row['ratio']:.2f}",
-            f"{row['target']:g}",
-        )
+        times, memory = ([f"{row[f'{way}_{unit}']:.1f}" for way in ways] for unit in ("ms", "mb"))
+        table.add_row(name, *times, f"{row['ratio']:.2f}", f"{row['target']:g}", *memory)
     Console().print(table)
     return {"torch": torch.__version__, "cases": measured}
 
 
-def measure(case: Case, seconds: float = 20.0, rounds: int = 30) -> dict[str, float]:
-    """Medians of both engines, in rounds that alternate between them, so that a busy machine disturbs both alike."""
-    engines = {"taylor": Taylor(discover(case.residuals)), "reverse": Reverse()}
+def measure(case: Case, seconds: float = 30.0, rounds: int = 30) -> dict[str, float]:
+    """Medians of time over rounds that alternate, so that a busy machine disturbs all alike, and peaks of memory."""
+    taylor, reverse = Taylor(discover(case.residuals)), Reverse()
+    ways = {
+        "taylor": lambda: case.residuals(taylor),
+        "reverse": lambda: case.residuals(reverse),
+        "nested": case.nested,
+    }
     parameters = list(case.network.parameters())
 
-    def step(engine: Engine) -> None:
-        loss = torch.stack([row.square().mean() for row in case.residuals(engine)]).sum()
+    def step(residuals: Callable[[], list[Tensor]]) -> None:
+        loss = torch.stack([row.square().mean() for row in residuals()]).sum()
         torch.autograd.grad(loss, parameters, allow_unused=True)
 
-    for engine in engines.values():
-        step(engine)
-    times: dict[str, list[float]] = {name: [] for name in engines}
+    result = {"target": case.target}
+    for way, residuals in ways.items():
+        start = time.thread_time()
+        step(residuals)
+        # A profile of more is too large to be kept.
+        result[f"{way}_mb"] = peak(lambda r=residuals: step(r)) / 1e6 if time.thread_time() - start < 2 else nan
+    times: dict[str, list[float]] = {way: [] for way in ways}
     end = time.monotonic() + seconds
-    for done in range(rounds):
-        if done >= 3 and time.monotonic() > end:
-            break
-        for name, engine in engines.items():
+    while len(times["nested"]) < 3 or (len(times["nested"]) < rounds and time.monotonic() < end):
+        for way, residuals in ways.items():
             start = time.thread_time()
-            step(engine)
-            times[name].append(time.thread_time() - start)
-    taylor, reverse = (statistics.median(times[name]) for name in ("taylor", "reverse"))
-    return {
-        "taylor_ms": 1e3 * taylor,
-        "reverse_ms": 1e3 * reverse,
-        "ratio": reverse / taylor,
-        "target": case.target,
-        "rounds": len(times["taylor"]),
-    }
+            step(residuals)
+            times[way].append(time.thread_time() - start)
+    result |= {f"{way}_ms": 1e3 * statistics.median(times[way]) for way in ways}
+    return result | {"ratio": result["nested_ms"] / result["taylor_ms"], "rounds": len(times["nested"])}
+
+
+def peak(work: Callable[[], None]) -> float:
+    """The most bytes that tensors made by some work hold at one time."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
+        work()
+    now = highest = 0
+    for event in sorted(record.events() or [], key=lambda event: event.time_range.start):
+        now += event.self_cpu_memory_usage  # frees outside of any operation are events of their own
+        highest = max(highest, now)
+    return highest

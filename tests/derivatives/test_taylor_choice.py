@@ -9,8 +9,8 @@ from geometry import coordinates
 from nets import Affine, Plain, seeded
 from torch import Tensor, nn
 
-from pinn.derivatives import gradient, hessian, partial
-from pinn.derivatives.taylor import Engine, Reverse, Taylor, choose, linked_laplacian
+from pinn.derivatives import gradient, hessian, laplacian, partial
+from pinn.derivatives.taylor import Engine, Reverse, Taylor, choose
 from pinn.derivatives.taylor.choice import FLOPS_PER_ENTRY, Choice, count_operations
 
 NETWORK = seeded(lambda: Plain(2, 1, width=20))
@@ -84,7 +84,7 @@ def test_an_unknown_name() -> None:
 def test_residuals_come_in_any_form(form: object) -> None:
     def rows(engine: Engine) -> Sequence[Tensor]:
         (u,) = engine(NETWORK, X)
-        return form([linked_laplacian(u, X) if isinstance(engine, Taylor) else partial(u, X[0], X[0]), u])
+        return form([laplacian(u, X), u])
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")

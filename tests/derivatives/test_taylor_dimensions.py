@@ -17,7 +17,6 @@ from pinn.derivatives.taylor import (
     Taylor,
     discover,
     estimate_laplacian,
-    linked_laplacian,
 )
 from pinn.derivatives.taylor.errors import SecondOrderError
 
@@ -25,12 +24,6 @@ from pinn.derivatives.taylor.errors import SecondOrderError
 def points(count: int, dim: int) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     return torch.rand(count, dim, dtype=torch.float64, generator=generator).requires_grad_()
-
-
-def summed(u: Tensor, x: Tensor) -> Tensor:
-    """Δu as an operator takes it: one coefficient where there is one, second derivatives otherwise."""
-    found = linked_laplacian(u, x)
-    return laplacian(u, x) if found is None else found
 
 
 class Rows(torch.overrides.TorchFunctionMode):
@@ -89,19 +82,24 @@ def assert_equal(rows: Callable[[Engine], Tensor], network: nn.Module) -> None:
 def test_laplacian_in_any_dimension(name: str, dim: int) -> None:
     """Below and above the width of the first layer, which is 6 or 4."""
     network, x = seeded(lambda: NETWORKS[name](dim)), points(5, dim)
-    assert_equal(lambda engine: torch.stack([summed(u, x) + u**2 for u in engine(network, x)]), network)
+    assert_equal(lambda engine: torch.stack([laplacian(u, x) + u**2 for u in engine(network, x)]), network)
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_laplacian_at_no_point_and_one_point(count: int) -> None:
     network, x = seeded(lambda: Plain(20, 1)), points(count, 20)
-    assert_equal(lambda engine: torch.stack([summed(u, x) for u in engine(network, x)]), network)
+    assert_equal(lambda engine: torch.stack([laplacian(u, x) for u in engine(network, x)]), network)
 
 
 @pytest.mark.parametrize("dim", [3, 20])
 def test_heat_equation_with_time_beside_space(dim: int) -> None:
     network, x, t = seeded(lambda: Plain(dim + 1, 1)), points(5, dim), points(5, 1).detach()[:, 0].requires_grad_()
-    assert_equal(lambda engine: torch.stack([partial(u, t) - summed(u, x) for u in engine(network, (x, t))]), network)
+
+    def rows(engine: Engine) -> Tensor:
+        (u,) = engine(network, (x, t))
+        return partial(u, t) - laplacian(u, x)
+
+    assert_equal(rows, network)
 
 
 @pytest.mark.parametrize("dim", [3, 20])
@@ -109,7 +107,7 @@ def test_gradient_and_laplacian_share_their_directions(dim: int) -> None:
     network, x = seeded(lambda: Plain(dim, 1)), points(5, dim)
 
     def rows(engine: Engine) -> Tensor:
-        return torch.stack([gradient(u, x).square().sum(-1) + summed(u, x) for u in engine(network, x)])
+        return torch.stack([gradient(u, x).square().sum(-1) + laplacian(u, x) for u in engine(network, x)])
 
     assert len(Taylor(discover(rows)).plan.slots) == dim + 1
     assert_equal(rows, network)
@@ -119,7 +117,7 @@ def test_two_laplacians() -> None:
     network, x, y = seeded(lambda: Plain(5, 1)), points(4, 2), (points(4, 3) + 1).detach().requires_grad_()
 
     def rows(engine: Engine) -> Tensor:
-        return torch.stack([summed(u, x) * summed(u, y) for u in engine(network, (x, y))])
+        return torch.stack([laplacian(u, x) * laplacian(u, y) for u in engine(network, (x, y))])
 
     assert_equal(rows, network)
 
@@ -139,14 +137,14 @@ def test_weights_of_deficient_rank() -> None:
     with torch.no_grad():
         network.first.weight[1] = network.first.weight[0]
         network.first.weight[2] = 0
-    assert_equal(lambda engine: torch.stack([summed(u, x) for u in engine(network, x)]), network)
+    assert_equal(lambda engine: torch.stack([laplacian(u, x) for u in engine(network, x)]), network)
 
 
 def test_the_gradient_of_fewer_directions_can_not_be_differentiated_again() -> None:
     network, x = seeded(lambda: Plain(20, 1)), points(5, 20)
     (u,) = Taylor({tuple((i, i) for i in range(20))})(network, x)
     weight = network.first.weight
-    (gradient,) = torch.autograd.grad(summed(u, x).sum(), weight, create_graph=True)
+    (gradient,) = torch.autograd.grad(laplacian(u, x).sum(), weight, create_graph=True)
     with pytest.raises(SecondOrderError, match="exact first derivatives by parameters, but no second ones"):
         torch.autograd.grad(gradient.sum(), weight)
 
@@ -198,7 +196,7 @@ def test_an_engine_that_estimates(name: str) -> None:
     rows = Taylor({tuple((i, i) for i in range(20))}, directions=law)
     law.generator.manual_seed(0)
     (u,) = rows(network, x)
-    found = summed(u, x)
+    found = laplacian(u, x)
     law.generator.manual_seed(0)
     expected = estimate_laplacian(network, x, law).laplacian.squeeze(-1)
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-14)  # round-off

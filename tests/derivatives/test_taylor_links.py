@@ -9,8 +9,9 @@ from nets import Affine, Blind, Fourier, Plain, seeded
 from torch import Tensor, nn
 
 from pinn.derivatives import biharmonic, curl, directional, divergence, gradient, hessian, laplacian, partial
-from pinn.derivatives.errors import DerivativeError, DtypeError, ShapeError
-from pinn.derivatives.taylor import Engine, NotPropagatedError, Reverse, Taylor, discover, linked_laplacian
+from pinn.derivatives.errors import DerivativeError, DtypeError, GradModeError, ShapeError
+from pinn.derivatives.linked import linked_laplacian
+from pinn.derivatives.taylor import Engine, NotPropagatedError, Reverse, Taylor, discover
 
 Fields = tuple[Tensor, ...]
 Residual = Callable[[Fields, Sequence[Tensor]], Tensor | Sequence[Tensor]]
@@ -187,11 +188,7 @@ def test_laplacian_as_one_coefficient() -> None:
     network, (x, y) = seeded(lambda: Plain(2, 2)), coordinates(2, points=4, seed=0)
 
     def rows(engine: Engine) -> list[Tensor]:
-        found = []
-        for u in engine(network, (x, y)):
-            sum_of_both = linked_laplacian(u, (x, y))
-            found.append(laplacian(u, (x, y)) if sum_of_both is None else sum_of_both)
-        return found
+        return list(laplacian(engine(network, (x, y)), (x, y)))
 
     needs = discover(rows)
     assert needs == {((0, 0), (1, 1))}
@@ -214,13 +211,23 @@ def test_the_laplacian_of_anything_but_a_linked_field_is_not_known() -> None:
         assert linked_laplacian(field, at) is None
 
 
+def test_the_sum_keeps_the_contract() -> None:
+    (x, y) = coordinates(2, points=4, seed=0)
+    (u,) = Taylor({((0, 0), (1, 1))})(seeded(lambda: Plain(2, 1)), (x, y))
+    with torch.no_grad(), pytest.raises(GradModeError, match="grad mode is off"):
+        laplacian(u, (x, y))
+    with pytest.raises(ShapeError, match="as many points"):
+        laplacian(u, (x, y[:2]))
+    with pytest.raises(DerivativeError, match="separate coordinates come as a tuple"):
+        laplacian(u, x)
+
+
 def test_biharmonic_by_two_laplacians() -> None:
     network, (x, y) = seeded(lambda: Plain(2, 1)), coordinates(2, points=4, seed=0)
 
     def rows(engine: Engine) -> Tensor:
         (u,) = engine(network, (x, y))
-        inner = linked_laplacian(u, (x, y))
-        return biharmonic(u, (x, y)) if inner is None else linked_laplacian(inner, (x, y))
+        return biharmonic(u, (x, y))
 
     needs = discover(rows)
     assert needs == {((0, 0), (1, 1)), ((0, 0, 0, 0), (0, 0, 1, 1), (0, 0, 1, 1), (1, 1, 1, 1))}

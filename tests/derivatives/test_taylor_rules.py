@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from pinn.derivatives.linked import Slot
 from pinn.derivatives.taylor.composition import compose
 from pinn.derivatives.taylor.elementwise import ELEMENTWISE, Elementwise, power, softplus
-from pinn.derivatives.taylor.indices import Slot, chain_rule, downward_closed, product_rule
+from pinn.derivatives.taylor.indices import chain_rule, downward_closed, product_rule
 from pinn.derivatives.taylor.multiplication import multiply
 
 FUNCTIONS = {**ELEMENTWISE, "cube": power(3.0), "root": power(1.5), "steep softplus": softplus(3.0, 4.0)}

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinn.derivatives.linked import Slot
 from pinn.derivatives.taylor.elementwise import Elementwise
-from pinn.derivatives.taylor.indices import ChainRule, Slot, chain_rule
+from pinn.derivatives.taylor.indices import ChainRule, chain_rule
 from pinn.derivatives.taylor.kernels import product, pull_back, push_forward
 
 

@@ -1,7 +1,7 @@
 """What the engine refuses."""
 
 from pinn.derivatives.errors import DerivativeError
-from pinn.derivatives.taylor.indices import Index
+from pinn.derivatives.linked import Index
 
 
 class UnsupportedOperationError(DerivativeError, NotImplementedError):

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from pinn.derivatives.taylor.indices import Slot
+from pinn.derivatives.linked import Slot
 from pinn.derivatives.taylor.inputs import Network
 from pinn.derivatives.taylor.jet import Jet
 from pinn.derivatives.taylor.propagation import propagate

@@ -1,16 +1,11 @@
-"""Multi-indices, and the combinatorics of the chain and product rules for them.
-
-A multi-index is the sorted tuple of the directions to differentiate along: ``(0, 0, 1)`` is ∂³/∂s₀²∂s₁. A slot is a
-sum of such derivatives, so that ``((0, 0), (1, 1))`` is a Laplacian and ``((0, 1),)`` one mixed derivative.
-"""
+"""The combinatorics of the chain and product rules for slots; see `pinn.derivatives.linked` for what these are."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-Index = tuple[int, ...]
-Slot = tuple[Index, ...]
+from pinn.derivatives.linked import Index, Slot
 
 
 class Term(NamedTuple):

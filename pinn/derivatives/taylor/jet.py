@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinn.derivatives.linked import Slot
 from pinn.derivatives.taylor.errors import MixedDirectionsError, UnsupportedOperationError
-from pinn.derivatives.taylor.indices import Slot
 
 
 class Jet(torch.Tensor):

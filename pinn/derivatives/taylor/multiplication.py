@@ -5,7 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinn.derivatives.taylor.indices import Slot, product_rule
+from pinn.derivatives.linked import Slot
+from pinn.derivatives.taylor.indices import product_rule
 
 
 def multiply(

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pinn.derivatives.taylor.indices import Index, Slot, downward_closed
+from pinn.derivatives.linked import Index, Slot
+from pinn.derivatives.taylor.indices import downward_closed
 
 
 class Plan(NamedTuple):

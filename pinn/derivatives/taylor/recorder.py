@@ -5,11 +5,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from pinn.derivatives.linked import VALUE, Index, Slot, Source, link
 from pinn.derivatives.taylor.engine import Engine, Reverse
 from pinn.derivatives.taylor.errors import TooManyDerivativesError
-from pinn.derivatives.taylor.indices import Index, Slot
 from pinn.derivatives.taylor.inputs import Coordinates, Network, as_tuple, axes, side_by_side
-from pinn.derivatives.taylor.linked import VALUE, Source, link
 
 
 def discover(evaluate: Callable[[Engine], object], limit: int = 4096) -> frozenset[Slot]:

@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
+from pinn.derivatives.linked import VALUE, Slot, Source, link
 from pinn.derivatives.taylor.errors import MixedDirectionsError, NotPropagatedError
 from pinn.derivatives.taylor.estimators import Directions
-from pinn.derivatives.taylor.indices import Slot
 from pinn.derivatives.taylor.inputs import Coordinates, Network, as_tuple, axes, fields, side_by_side
 from pinn.derivatives.taylor.jet import Jet
-from pinn.derivatives.taylor.linked import VALUE, Source, link
 from pinn.derivatives.taylor.plan import free_slots, plan
 from pinn.derivatives.taylor.propagation import propagate
 

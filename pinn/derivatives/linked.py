@@ -3,6 +3,9 @@
 A linked field passes its gradient on to its own value, and so to the parameters, and to one carrier for each
 coordinate. The backward pass of a carrier is gradient × the next coefficient, linked again. Autograd runs only the
 carriers that lead to the coordinates that it is asked for, so that a gradient by parameters runs none.
+
+A multi-index is the sorted tuple of the inputs to differentiate by: ``(0, 0, 1)`` is ∂³/∂x₀²∂x₁. A slot is a sum of
+such derivatives, so that ``((0, 0), (1, 1))`` is a Laplacian and ``((0, 1),)`` one mixed derivative.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinn.derivatives.taylor.indices import Slot
+Index = tuple[int, ...]
+Slot = tuple[Index, ...]
 
 VALUE: Slot = ((),)
 """The derivative of order zero."""
