@@ -1,10 +1,12 @@
 """The interface of a problem, and one file for each problem that ships."""
 
 from pinn.problems.advection import Advection
+from pinn.problems.allen_cahn import AllenCahn
 from pinn.problems.burgers import Burgers
 from pinn.problems.heat import Heat
 from pinn.problems.heat2d import Heat2D
 from pinn.problems.helmholtz import Helmholtz
+from pinn.problems.kdv import KdV
 from pinn.problems.kovasznay import Kovasznay
 from pinn.problems.poisson import Poisson
 from pinn.problems.poisson_cosines import PoissonCosines
@@ -15,11 +17,13 @@ from pinn.problems.wave import Wave
 
 __all__ = [
     "Advection",
+    "AllenCahn",
     "Burgers",
     "Constraint",
     "Heat",
     "Heat2D",
     "Helmholtz",
+    "KdV",
     "Kovasznay",
     "Poisson",
     "PoissonCosines",

@@ -1,6 +1,7 @@
 """Solutions to compare with, each with a statement of its own error."""
 
 from pinn.references.cole_hopf import cole_hopf
-from pinn.references.reference import Exact, Reference
+from pinn.references.periodic import PeriodicFlow
+from pinn.references.reference import Computed, Exact, Reference
 
-__all__ = ["Exact", "Reference", "cole_hopf"]
+__all__ = ["Computed", "Exact", "PeriodicFlow", "Reference", "cole_hopf"]

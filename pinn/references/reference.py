@@ -2,8 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import cached_property
 
+import torch
 from torch import Tensor
+from torch.quasirandom import SobolEngine
+
+from pinn.domains import Box
+
+Solution = Callable[..., dict[str, Tensor]]
 
 
 class Reference(ABC):
@@ -14,8 +21,11 @@ class Reference(ABC):
 
     kind: str
     """`exact` or the name of the classical method that computed it."""
-    error: float
-    """Relative L2 error of the reference itself."""
+
+    @property
+    @abstractmethod
+    def error(self) -> float:
+        """Relative L2 error of the reference itself, in its worst field."""
 
     @abstractmethod
     def __call__(self, **coordinates: Tensor) -> dict[str, Tensor]:
@@ -32,9 +42,53 @@ class Exact(Reference):
 
     kind = "exact"
 
-    def __init__(self, solution: Callable[..., dict[str, Tensor]], error: float = 1e-15) -> None:
-        self.solution, self.error = solution, error
+    def __init__(self, solution: Solution, error: float = 1e-15) -> None:
+        self.solution, self._error = solution, error
+
+    @property
+    def error(self) -> float:
+        """What the constructor was given."""
+        return self._error
 
     def __call__(self, **coordinates: Tensor) -> dict[str, Tensor]:
         """Evaluate the solution."""
         return self.solution(**coordinates)
+
+
+class Computed(Reference):
+    """What a classical method finds at two resolutions: the fine one is the solution, their difference its error.
+
+    That is rather the error of the coarse one, hence too large for the fine one. Each is computed when it is first
+    needed, on the CPU and in float64.
+
+    Args:
+        kind: name of the method.
+        solve: takes a resolution and returns the solution as `Exact` has it, for all fields or some.
+        fine: the resolution of the solution.
+        coarse: another one, about half as costly; no choice of the method may be common to both by design.
+        box: where the two are compared, at 2,000 scattered points.
+    """
+
+    def __init__(self, kind: str, solve: Callable[[int], Solution], fine: int, coarse: int, box: Box) -> None:
+        self.kind, self.solve, self.fine, self.coarse, self.box = kind, solve, fine, coarse, box
+
+    @cached_property
+    def solution(self) -> Solution:
+        """The solution at the fine resolution."""
+        return self.solve(self.fine)
+
+    @cached_property
+    def error(self) -> float:
+        """‖u_coarse - u_fine‖₂ / ‖u_fine‖₂ of the worst field."""
+        unit = SobolEngine(len(self.box.coordinates), scramble=True, seed=0).draw(2000, dtype=torch.float64)
+        with torch.no_grad():
+            points = self.box.interior.points(unit)
+            fine, coarse = self.solution(**points), self.solve(self.coarse)(**points)
+        norm = torch.linalg.vector_norm
+        return max((norm(coarse[name] - fine[name]) / norm(fine[name])).item() for name in fine)
+
+    def __call__(self, **coordinates: Tensor) -> dict[str, Tensor]:
+        """Evaluate the solution, in the precision and on the device of the coordinates."""
+        like = next(iter(coordinates.values()))
+        fields = self.solution(**{name: values.to("cpu", torch.float64) for name, values in coordinates.items()})
+        return {name: values.to(like) for name, values in fields.items()}

@@ -105,8 +105,9 @@ class Training(LightningModule):
 
     def on_train_start(self) -> None:
         """Start the clock and the first stage."""
-        self._started = time.perf_counter() - self.seconds_trained
         self.held_out = Objective(self.model, self.collocation(HELD_OUT), self.weighting)
+        self.held_out_reference = self._look_up_reference()
+        self._started = time.perf_counter() - self.seconds_trained
         if self.status != "running":
             self.trainer.should_stop = True
         elif not self.history:
@@ -208,22 +209,30 @@ class Training(LightningModule):
         if self.target_error is not None and max(rest[len(terms) :]) <= self.target_error:
             self._stop("solved", f"the relative L2 error is at most {self.target_error:g} after step {self.step}")
 
-    @torch.no_grad()
     def _errors(self) -> dict[str, Tensor]:
         """Relative L2 error of each field on the held-out interior points; empty without a reference."""
-        reference = self.model.problem.reference()
-        if reference is None:
+        points, exact = self.held_out_reference
+        if not exact:
             return {}
+        with torch.no_grad():
+            fields = self.model.fields(points)
+        norm = torch.linalg.vector_norm
+        return {name: norm(fields[name] - exact[name]) / norm(exact[name]) for name in exact}
+
+    @torch.no_grad()
+    def _look_up_reference(self) -> tuple[Points, Points]:
+        """Return the held-out interior points and the reference there, which may have to be computed."""
         problem = self.model.problem
+        reference = problem.reference()
+        if reference is None:
+            return {}, {}
         interior = next(
             name
             for name, constraint in problem.constraints().items()
             if constraint.region.dimension == len(problem.coordinates)
         )
         points = {name: self.held_out.points[interior][name].detach() for name in problem.coordinates}
-        fields, exact = self.model.fields(points), reference(**points)
-        norm = torch.linalg.vector_norm
-        return {name: norm(fields[name] - exact[name]) / norm(exact[name]) for name in exact}
+        return points, reference(**points)
 
     def _end_stage_if_due(self, stage: Stage, stuck: str | None) -> None:
         if self.history[-1]["validation"] <= stage.residual:

@@ -1,0 +1,131 @@
+"""References against solutions in closed form, so that what is compared with is itself compared."""
+
+from math import exp, pi, sqrt
+
+import mpmath
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from pinn.domains import Box
+from pinn.problems import AllenCahn, KdV
+from pinn.references import Computed, Exact, PeriodicFlow, cole_hopf
+from pinn.references.exponential import etdrk4, phi
+
+RING = Box(x=(-1, 1), t=(0, 1))
+
+
+def scattered(count: int = 300) -> dict[str, Tensor]:
+    unit = torch.rand(count, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return RING.interior.points(unit)
+
+
+@pytest.mark.parametrize("z", [0, 1e-9, -0.3, 0.999j, 1.001, -1.5 + 2j, -40, 300j, -5000])
+def test_phi_is_its_definition(z: complex) -> None:
+    with mpmath.workdps(60):
+        wanted = []
+        for n in (1, 2, 3):
+            tail = sum(mpmath.mpc(z) ** j / mpmath.factorial(j) for j in range(n))
+            wanted.append(complex((mpmath.exp(z) - tail) / mpmath.mpc(z) ** n) if z else 1 / float(mpmath.factorial(n)))
+    found = phi(np.array([z], dtype=complex), 3)
+    # The worst cancellation is that of φ₃ at |z| = 1, where 1/6 is left of numbers of size 3 after three subtractions.
+    assert [value.item() for value in found] == pytest.approx(wanted, rel=1e-14)
+
+
+def test_exponential_steps_are_exact_for_linear_equations_and_of_fourth_order() -> None:
+    rates = np.array([-1e4, -1.0, 2j])
+    decayed = etdrk4(np.ones(3, dtype=complex), rates, lambda c: 0 * c, 0.7, 2)
+    # exp of a number of size 1.4, rounded.
+    assert decayed == pytest.approx(np.exp(0.7 * rates), rel=1e-14)
+
+    def logistic(steps: int) -> complex:
+        return etdrk4(np.array([0.1 + 0j]), np.array([1 + 0j]), lambda c: -(c**2), 3.0, steps).item()
+
+    exact = 1 / (1 + 9 * exp(-3))
+    errors = [abs(logistic(steps) - exact) for steps in (20, 40)]
+    # Order 4 divides the error by 16; terms of the next order leave some percent of that.
+    assert 14 < errors[0] / errors[1] < 18
+
+
+def test_a_flow_with_viscosity_is_the_burgers_equation() -> None:
+    flow = PeriodicFlow(
+        initial=lambda x: -torch.sin(pi * x),
+        linear=lambda k: -0.05 * k**2,
+        nonlinear=lambda u: u**2 / 2,
+        order=1,
+        degree=2,
+        modes=64,
+        panels=[0, 0.25, 0.5, 1],
+        step=1e-3,
+    )
+    points = scattered()
+    exact = cole_hopf(0.05)(**points)["u"]
+    # Fourth order at |u_x| = 10: (10 × 1e-3)⁴ / 120 = 1e-10.
+    assert (flow(**points) - exact).abs().max() < 1e-9
+
+
+def test_a_flow_with_dispersion_carries_a_soliton() -> None:
+    dispersion, speed = 0.03, 0.6
+
+    def soliton(x: Tensor, t: Tensor) -> Tensor:
+        return 3 * speed / torch.cosh(sqrt(speed) / (2 * dispersion) * (x - speed * t + 0.3)) ** 2
+
+    problem = KdV(dispersion)
+    problem.start = lambda x: soliton(x, torch.zeros_like(x))  # type: ignore[method-assign]
+    found = problem.solve(120)
+    points = scattered()
+    # Its tails, exp(-0.7 × 0.77 / 0.03) = 1.5e-8 of it at the nearer end, go round the ring in the flow alone.
+    assert (found(**points)["u"] - soliton(**points)).abs().max() < 1e-6
+
+
+def test_reactions_without_a_gradient_are_an_ordinary_equation() -> None:
+    problem = AllenCahn(rate=5.0)
+    problem.start = lambda x: torch.full_like(x, 0.2)  # type: ignore[method-assign]
+    points = scattered()
+    exact = 1 / torch.sqrt(1 + (1 / 0.04 - 1) * torch.exp(-10 * points["t"]))
+    # Fourth order: (10 × 4/256)⁴ / 120 = 5e-6, and ten times less for its small constants.
+    assert (problem.solve(256)(**points)["u"] - exact).abs().max() < 1e-6
+
+
+def test_the_kink_of_allen_cahn_spreads_like_that_of_the_heat_equation() -> None:
+    """At the seam u + 1 ≈ 2 exp(-2ct) √(4Dt/π): heat conduction of a kink of slope ±2 around the state -1."""
+    problem = AllenCahn()
+    t = torch.tensor([0.003, 0.005, 0.007], dtype=torch.float64)
+    local = -1 + 2 * torch.exp(-10 * t) * torch.sqrt(4e-4 * t / pi)
+    # What is left out is of second order in the width of the layer, 4Dt = 2e-6, times a few. Before t = 0.003 the modes
+    # above the 1,024 of the series have not decayed, exp(-D (1024π)² t) = 4e-2.
+    assert (problem.reference()(x=torch.ones_like(t), t=t)["u"] - local).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize(("problem", "claim"), [(AllenCahn(), 1e-6), (KdV(), 1e-9)], ids=["allen_cahn", "kdv"])
+def test_the_claims_of_the_documentation(problem: AllenCahn | KdV, claim: float) -> None:
+    reference = problem.reference()
+    assert reference is problem.reference()
+    assert 0 < reference.error < claim
+    start = scattered() | {"t": torch.zeros(300, dtype=torch.float64)}
+    assert torch.equal(reference(**start)["u"], problem.start(start["x"]))
+
+
+def test_a_computed_reference_is_lazy_and_knows_its_error() -> None:
+    solved = []
+
+    def solve(resolution: int) -> object:
+        solved.append(resolution)
+        return lambda x, t: {"u": x + t + 1 / resolution, "v": 2 + 0 * x}
+
+    reference = Computed("series", solve, fine=100, coarse=10, box=RING)
+    assert solved == []
+    at = torch.tensor([0.5], dtype=torch.float32)
+    assert reference(x=at, t=at)["u"].dtype == torch.float32
+    assert solved == [100]
+    # 0.1 - 0.01 over the root of the mean of (x + t + 0.01)² on the ring: 1/3 + 1/3 + 2 × 0.01 / 2 + 0.01².
+    assert reference.error == pytest.approx(0.09 / sqrt(2 / 3 + 0.0101), rel=1e-2)
+    assert reference.error == reference.error
+    assert solved == [100, 10]
+    assert reference.kind == "series"
+
+
+def test_an_exact_reference_has_the_error_of_round_off_unless_it_says_another() -> None:
+    assert Exact(lambda x: {"u": x}).error == 1e-15
+    assert Exact(lambda x: {"u": x}, error=1e-3).error == 1e-3
