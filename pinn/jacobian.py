@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.func import functional_call, vmap
 from torch.overrides import TorchFunctionMode
 
-from pinn.derivatives.taylor import Engine, Reverse
+from pinn.derivatives.taylor import Engine, Reverse, Taylor
 from pinn.derivatives.taylor.inputs import Coordinates, Network
 from pinn.domains import Points
 from pinn.errors import InputError
@@ -49,6 +49,8 @@ def residual_jacobian(
     trained = {name: weights[name] for name, p in model.network.named_parameters() if p.requires_grad}
 
     chosen = engine or model.engines.get(constraint) or Reverse()
+    if isinstance(chosen, Taylor):
+        chosen = Taylor(chosen.needs, chosen.directions, each_point=True)
     listener = _Listener(trained, count)
 
     def listening(network: Network, coordinates: Coordinates) -> tuple[Tensor, ...]:

@@ -70,11 +70,13 @@ NETWORKS: dict[str, Callable[[int], nn.Module]] = {"plain": lambda dim: Plain(di
 def assert_equal(rows: Callable[[Engine], Tensor], network: nn.Module) -> None:
     parameters = list(network.parameters())
     results = []
-    for engine in (Taylor(discover(rows)), Reverse()):
+    needs = discover(rows)
+    for engine in (Taylor(needs), Taylor(needs, each_point=True), Reverse()):
         found = rows(engine)
         results.append((found, *torch.autograd.grad(found.square().sum(), parameters, materialize_grads=True)))
-    for one, other in zip(*results, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-12)  # round-off of sums over 20 directions
+    for shared, apart, expected in zip(*results, strict=True):
+        torch.testing.assert_close(shared, expected, rtol=1e-11, atol=1e-12)  # round-off of sums over 20 directions
+        torch.testing.assert_close(apart, expected, rtol=1e-11, atol=1e-12)
 
 
 @pytest.mark.parametrize("dim", [1, 3, 20])

@@ -190,7 +190,7 @@ def test_every_product_with_a_weight_is_a_linear_whose_rows_belong_to_points(mon
             return func(*args, **(kwargs or {}))
 
     with Listener():
-        Taylor({((0, 0),), ((1,),)})(network, x)
+        Taylor({((0, 0),), ((1,),)}, each_point=True)(network, x)
     weights = [layer.weight for layer in network if isinstance(layer, nn.Linear)]
     assert [
         weight is expected for (_, weight, *_), expected in zip(calls, [w for w in weights for _ in "vd"], strict=True)

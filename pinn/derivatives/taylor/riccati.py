@@ -48,17 +48,19 @@ class Riccati(NamedTuple):
         a, r = next(self.derivatives(y)), (2 * self.q * y).add_(self.b)
         to_derivatives = torch.empty_like(derivatives)
         by_y, by_a, weights = gradient, None, []
+        # Memory that is written for the first time costs more than arithmetic: what can be, is computed in place.
         for (slot, _), polynomial in zip(chain.rules, polynomials, strict=True):
-            by_a = add_product(by_a, torch.addcmul(derivatives[slot], r, polynomial), gradients[slot])
+            inner = torch.addcmul(derivatives[slot], r, polynomial).mul_(gradients[slot])
+            by_a = inner if by_a is None else by_a.add_(inner)
             by_factor = gather(to_derivatives[slot], a, gradients[slot], chain, slot, (), derivatives)
+            start = torch.zeros_like(y[:1]) if by_y is None else by_y
+            by_y = torch.addcmul(start, by_factor, polynomial, value=2 * self.q)
             weights.append(r * by_factor)
-            if by_y is None:
-                by_y = torch.zeros_like(y)
-            by_y = torch.addcmul(by_y, by_factor, polynomial, value=2 * self.q)
         done = {slot for slot, _ in chain.rules}
         for slot, (given, weight, out) in enumerate(zip(derivatives, gradients, to_derivatives, strict=True)):
             if slot not in done:
                 by_a = add_product(by_a, weight, given)
                 gather(out, a, weight, chain, slot, weights, derivatives)
-        to_value = r * by_a if by_a is not None else torch.zeros_like(y)
-        return (to_value if by_y is None else to_value.add_(by_y)).mul_(a), to_derivatives
+        if by_a is None:
+            return torch.zeros_like(y) if by_y is None else by_y * a, to_derivatives
+        return (by_a.mul_(r) if by_y is None else torch.addcmul(by_y, by_a, r, out=by_a)).mul_(a), to_derivatives

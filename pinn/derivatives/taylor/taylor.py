@@ -13,9 +13,6 @@ from pinn.derivatives.taylor.jet import Jet
 from pinn.derivatives.taylor.plan import free_slots, plan
 from pinn.derivatives.taylor.propagation import propagate
 
-FEW_INPUTS = 16
-"""Up to here, first derivatives of the inputs for each point by itself cost little beside those of hidden layers."""
-
 
 class Taylor:
     """Forward mode to any order: derivatives by the coordinates travel through the network together with its values.
@@ -27,6 +24,9 @@ class Taylor:
     Args:
         needs: the derivatives that will be asked for, as `discover` finds them.
         directions: along which to estimate the Laplacian, such as `Hutchinson`; by default it is exact.
+        each_point: give every point derivatives of its own from the start. By default they are shared until the first
+            activation, as they are the same at all points; but who intercepts products with weights, in order to tell
+            what each point contributed, needs them apart.
 
     Raises:
         UnsupportedOperationError: when it is called, the network uses an operation without a rule.
@@ -34,9 +34,11 @@ class Taylor:
         ValueError: more than one Laplacian is to be estimated.
     """
 
-    def __init__(self, needs: Iterable[Slot], directions: Directions | None = None) -> None:
-        self.directions = directions
-        self.plan = plan(needs, estimate=directions is not None)
+    def __init__(
+        self, needs: Iterable[Slot], directions: Directions | None = None, *, each_point: bool = False
+    ) -> None:
+        self.needs, self.directions, self.each_point = frozenset(needs), directions, each_point
+        self.plan = plan(self.needs, estimate=directions is not None)
 
     def __call__(self, network: Network, coordinates: Coordinates) -> tuple[Tensor, ...]:
         """The outputs, linked to their derivatives; see `Engine`."""
@@ -56,7 +58,7 @@ class Taylor:
         if not slots:
             outputs = network(inputs)
             return Jet(outputs, outputs.new_zeros(0, 1, *outputs.shape[1:]), slots, directions=None)
-        rows = max(points if dim <= FEW_INPUTS else 1, along.shape[1])
+        rows = points if self.each_point else along.shape[1]
         seeds = inputs.new_zeros(len(slots), rows, dim)
         for at, (index, *_) in enumerate(self.plan.slots):
             if len(index) == 1:
