@@ -107,3 +107,14 @@ def test_the_best_trial_is_returned_when_evaluations_run_out() -> None:
     _, end, made = search(lambda a: (-a, -1.0), 1.0, evaluations=3)
     assert made == 3
     assert end.step == 100
+
+
+def test_a_well_is_not_stepped_over() -> None:
+    """Behind the well the slope is flat and the value below the start, but above what the first trial has seen."""
+
+    def well(a: float) -> tuple[float, float]:
+        depth = 10 * math.exp(-((a - 2) ** 2))
+        return -a / 100 - depth, -1 / 100 + 2 * (a - 2) * depth
+
+    _, end, _ = search(well, 1.0)
+    assert end.value < well(1.0)[0]

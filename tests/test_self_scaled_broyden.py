@@ -136,6 +136,18 @@ def test_a_hessian_that_lost_its_sign_is_given_up() -> None:
     assert optimizer.reason is None
 
 
+def test_a_call_takes_the_skew_part_out_of_the_hessian() -> None:
+    objective = poisson()
+    optimizer = SelfScaledBroyden(objective.parameters, max_iter=5)
+    optimizer.step(objective)
+    inverse = optimizer.state[objective.parameters[0]]["inverse"]
+    inverse += 1e-6 * torch.triu(torch.ones_like(inverse))
+    optimizer.param_groups[0]["max_iter"] = 1
+    optimizer.step(objective)
+    # Round-off of one update.
+    assert (inverse - inverse.T).abs().max() <= 1e-12 * inverse.abs().max()
+
+
 def test_a_useless_hessian_is_given_up_within_a_call() -> None:
     """Steps of a symmetric H that is positive, but far too small to move anything, end in steepest descent."""
     objective = poisson()
