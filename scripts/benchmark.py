@@ -2,6 +2,7 @@
 
 accuracy      every shipped problem with its defaults, whole process from command to exit, seeds 0, 1, 2
 derivatives   loss and parameter gradient with the taylor engine against nested reverse mode
+speed         steps and Jacobians against plain torch, the trainer, and the time to the first step
 """
 
 import importlib
@@ -10,7 +11,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-NAMES = ("accuracy", "derivatives")
+NAMES = ("accuracy", "derivatives", "speed")
 RESULTS = Path("outputs") / "benchmarks"
 
 

@@ -1,5 +1,6 @@
 """Steps of first order as one graph: captured once, simplified, and compiled where that pays."""
 
-from pinn.compilation.step import Compile, CompiledStep
+from pinn.compilation.capture import capture
+from pinn.compilation.step import Compile, CompiledStep, compiled
 
-__all__ = ["Compile", "CompiledStep"]
+__all__ = ["Compile", "CompiledStep", "capture", "compiled"]

@@ -1,10 +1,10 @@
-"""A whole step - residuals, loss and gradient by the parameters - as one graph of plain tensor operations.
+"""Functions that differentiate, as graphs of plain tensor operations.
 
 torch.compile refuses a function that differentiates with `create_graph=True`. Below autograd there is nothing to
-refuse: the operations that a step executes are recorded as they reach the dispatcher, its backward passes among them.
+refuse: the operations that a call executes are recorded as they reach the dispatcher, its backward passes among them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -15,70 +15,77 @@ from torch.fx import Graph, GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._pytree import tree_flatten
 
+from pinn.compilation.writes import storage, written
 from pinn.domains import Points
 from pinn.model import Model
 from pinn.objective import Gradient
 
-State = dict[str, Tensor]
 
+def capture(function: Callable[..., Any], *inputs: Any) -> GraphModule:
+    """Return the graph of a function, for inputs of these shapes, without its common subexpressions.
 
-def capture(model: Model, state: State, points: Mapping[str, Points], scales: Points) -> GraphModule:
-    """Return the graph of (state, points, scales) -> (loss, terms, gradients), without its common subexpressions.
-
-    Everything that changes from step to step is an input: parameters, buffers, points and the scale of each residual.
-    Tensors without values run through the step, so capturing costs no arithmetic, and a residual that looks at
-    numbers (`item()`, `numpy()`, `if x > 0`) raises instead of being recorded with the numbers of one step.
+    Tensors without values run through the function, so capturing costs no arithmetic, and a function that looks at
+    numbers (`numpy()`, `if x > 0`) raises instead of being recorded with the numbers of one call. Tensors that it
+    finds elsewhere than in its inputs become constants.
 
     Args:
-        model: the problem and the network.
-        state: parameters and buffers of the model by name; those of its parameters that require grad are trained.
-        points: of every constraint, by its name.
-        scales: √(w/N) of every residual, by its name, () each.
+        function: returns tensors in lists, tuples and dictionaries, from such inputs.
+        inputs: as the graph will be given.
 
     Raises:
-        Exception: whatever the residuals raise when they meet an operation that cannot be captured.
+        Exception: whatever the function raises when it meets an operation that cannot be captured.
     """
-    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    graph = make_fx(function, tracing_mode="fake", _allow_non_fake_inputs=True)(*inputs)
+    simplify(graph.graph)
+    graph.recompile()
+    return graph
 
-    def step(state: State, points: Mapping[str, Points], scales: Points) -> Gradient:
+
+def first_order_step(model: Model) -> Callable[[Points, Mapping[str, Points], Points], Gradient]:
+    """Return (state, points, scales) -> (loss, terms, gradients): everything that changes between steps is an input.
+
+    Those are parameters and buffers of the model by name, the points of every constraint, and √(w/N) of every residual,
+    of shape ().
+    """
+    trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    coordinates = model.problem.coordinates
+
+    def step(state: Points, points: Mapping[str, Points], scales: Points) -> Gradient:
         with torch.enable_grad():
-            leaves = {name: value.detach().requires_grad_(name in trained) for name, value in state.items()}
+            leaves = {name: _leaf(value, name in trained) for name, value in state.items()}
             rows: Points = {}
             for name, quantities in points.items():
-                at = {
-                    key: value.detach().requires_grad_(key in model.problem.coordinates)
-                    for key, value in quantities.items()
-                }
+                at = {key: _leaf(value, key in coordinates) for key, value in quantities.items()}
                 rows |= functional_call(model, leaves, (name, at))
             scaled = {name: row * scales[name] for name, row in rows.items()}
             vector = torch.cat(list(scaled.values()))
             loss = vector.dot(vector) / 2
-            by = [leaves[name] for name in leaves if name in trained]
-            gradients = torch.autograd.grad(loss, by, materialize_grads=True)
+            gradients = torch.autograd.grad(loss, [leaves[name] for name in trained], materialize_grads=True)
         terms = {name: row.detach().square().sum() for name, row in scaled.items()}
         return Gradient(loss.detach(), terms, gradients)
 
-    graph = make_fx(step, tracing_mode="fake", _allow_non_fake_inputs=True)(state, points, scales)
-    simplify(graph.graph)
-    graph.recompile()
-    return graph
+    return step
+
+
+def _leaf(value: Tensor, differentiable: bool) -> Tensor:
+    return value.detach().requires_grad_(differentiable)
 
 
 def simplify(graph: Graph) -> None:
     """Leave out what nothing uses, and compute once what is computed twice from the same operands.
 
     Differentiating a derivative repeats the first derivative: of the operations of a Navier-Stokes step every sixth is
-    a repetition. What is left is executed in the same order, so results keep every bit. A graph that writes into
-    its tensors keeps its repetitions, because equal operands may then hold different numbers.
+    a repetition. What is left is executed in the same order, so results keep every bit.
     """
     graph.eliminate_dead_code()
-    if any(_writes(node) for node in graph.nodes):
-        return
+    # Equal operands hold different numbers before and after somebody writes into them.
+    changing = {storage(node) for node in graph.nodes if written(node) is not None}
+    # Each result is a tensor of its own: an optimizer may write into a gradient.
     results = set(graph.output_node().all_input_nodes)
     first: dict[Any, Node] = {}
     for node in list(graph.nodes):
-        # Each result is a tensor of its own: an optimizer may write into a gradient.
-        if node.op != "call_function" or node in results or _random(node):
+        changes = any(storage(seen) in changing for seen in (node, *node.all_input_nodes))
+        if node.op != "call_function" or node in results or changes or _is_random(node):
             continue
         operands, structure = tree_flatten((node.args, node.kwargs))
         # 1, 1.0 and True are equal, and are not the same operand.
@@ -90,9 +97,5 @@ def simplify(graph: Graph) -> None:
             first[key] = node
 
 
-def _writes(node: Node) -> bool:
-    return isinstance(node.target, OpOverload) and node.target._schema.is_mutable
-
-
-def _random(node: Node) -> bool:
+def _is_random(node: Node) -> bool:
     return isinstance(node.target, OpOverload) and torch.Tag.nondeterministic_seeded in node.target.tags

@@ -1,6 +1,9 @@
 """Whether the steps to come repay what it costs to capture or to compile them."""
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from torch.utils._python_dispatch import TorchDispatchMode
 
 
 @dataclass(frozen=True)
@@ -9,7 +12,7 @@ class Way:
 
     Args:
         name: of the way.
-        cost: seconds until its first step.
+        cost: seconds until its first step, for each operation of a step.
         gain: how many times faster than operation by operation its steps are.
     """
 
@@ -17,33 +20,47 @@ class Way:
     cost: float
     gain: float
 
-    def seconds(self, steps: int, step_seconds: float) -> float:
-        """Return how long so many steps will take, given the seconds of one that is neither captured nor compiled."""
-        return self.cost + steps * step_seconds / self.gain
 
-    def steps(self, seconds: float, step_seconds: float) -> float:
-        """Return how many steps will be taken in so many seconds."""
-        return max(0.0, seconds - self.cost) * self.gain / step_seconds
-
-
-WAYS = (Way("eager", 0.0, 1.0), Way("captured", 1.5, 1.25), Way("compiled", 30.0, 1.6))
+WAYS = (Way("eager", 0.0, 1.0), Way("captured", 1e-3, 1.25), Way("compiled", 0.05, 1.6))
 """From the cheapest to begin with to the fastest. Measured on Poisson and on Navier-Stokes, 4 × 50 tanh, 2,500 points,
-two cores: capturing takes 1.1 to 1.4 s and gains 1.2 to 1.4; compiling takes 23 to 35 s and gains 1.5 to 2.2."""
+two cores: capturing their 600 to 700 operations takes half a second and gains 1.2 to 1.4, compiling them takes 23 to
+35 s and gains 1.5 to 2.2."""
 
 
-def choose(step_seconds: float, steps: int, seconds: float | None = None, present: str = "eager") -> str:
+class Step(NamedTuple):
+    """What a step costs that is neither captured nor compiled."""
+
+    seconds: float
+    operations: int
+
+
+def choose(step: Step, steps: int, seconds: float | None = None, present: str = "eager") -> str:
     """Return the name of the way that ends first, or that takes the most steps where time is up before the last one.
 
     Args:
-        step_seconds: the time of one step, neither captured nor compiled.
+        step: measured.
         steps: still to be taken.
         seconds: still left; None for no limit.
         present: the way that has been chosen before; what that cost is spent, so none below it is better.
     """
 
     def worth(way: Way) -> tuple[float, float]:
-        taken = steps if seconds is None else min(steps, way.steps(seconds, step_seconds))
-        return taken, -way.seconds(steps, step_seconds)
+        cost, each = way.cost * step.operations, step.seconds / way.gain
+        taken = steps if seconds is None else min(steps, max(0.0, seconds - cost) / each)
+        return taken, -(cost + steps * each)
 
     names = [way.name for way in WAYS]
     return max(WAYS[names.index(present) :], key=worth).name
+
+
+class Count(TorchDispatchMode):
+    """Counts the operations that are executed while it is active, those of backward passes included."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Count and execute."""
+        self.operations += 1
+        return function(*args, **(kwargs or {}))

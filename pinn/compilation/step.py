@@ -8,8 +8,9 @@ from typing import Any, Literal
 import torch
 from torch.fx import GraphModule
 
-from pinn.compilation.capture import capture
-from pinn.compilation.choice import choose
+from pinn.compilation.capture import capture, first_order_step, simplify
+from pinn.compilation.choice import Count, Step, choose
+from pinn.compilation.writes import without_writes
 from pinn.domains import Points
 from pinn.errors import InputError
 from pinn.objective import Gradient, Objective
@@ -19,7 +20,7 @@ Compile = Literal["auto"] | bool
 _OUT_OF_MEMORY = (torch.OutOfMemoryError, MemoryError)
 
 STEPS_TO_MEASURE = 4
-"""Steps whose time `auto` takes before it decides; the first, which warms up, does not count."""
+"""Steps that `auto` looks at before it decides: in the first it counts operations, of the others it takes the time."""
 
 
 class CompiledStep:
@@ -50,6 +51,7 @@ class CompiledStep:
         """Whether that is still to be decided."""
         self._steps = 0
         self._seconds: float | None = None
+        self._operations = 0
         self._times: list[float] = []
         self._graphs: dict[Any, tuple[Callable[..., Any], tuple[str, ...]]] = {}
         self._numbers: dict[str, float] = {}
@@ -59,7 +61,7 @@ class CompiledStep:
         """Hear what is to come, at the beginning of a stage: so many steps at most, in so many seconds at most."""
         self._steps, self._seconds = steps, seconds
         self.open = self.compile == "auto" and self.way != "compiled"
-        if self.open and len(self._times) == STEPS_TO_MEASURE:
+        if self.open and len(self._times) == STEPS_TO_MEASURE - 1:
             self._decide()
 
     def settle(self, way: str) -> None:
@@ -83,21 +85,26 @@ class CompiledStep:
         return objective.gradient()
 
     def _measured(self, objective: Objective) -> Gradient:
+        if not self._operations:
+            with Count() as count:
+                gradient = objective.gradient()
+            self._operations = count.operations
+            return gradient
         started = time.perf_counter()
         gradient = objective.gradient()
         self._times.append(time.perf_counter() - started)
-        if len(self._times) == STEPS_TO_MEASURE:
+        if len(self._times) == STEPS_TO_MEASURE - 1:
             self._decide()
         return gradient
 
     def _decide(self) -> None:
         self.open = False
-        step_seconds = statistics.median(self._times[1:])
-        way = choose(step_seconds, self._steps, self._seconds, self.way)
+        step = Step(statistics.median(self._times), self._operations)
+        way = choose(step, self._steps, self._seconds, self.way)
         if way != self.way:
             self._graphs.clear()
             self.way = way
-            self.say(f"steps are {way} from here: up to {self._steps} of {1e3 * step_seconds:.0f} ms are to come")
+            self.say(f"steps are {way} from here: up to {self._steps} of {1e3 * step.seconds:.0f} ms are to come")
 
     def _step_down(self, error: Exception) -> None:
         """Say why this way is closed, and take the one before."""
@@ -117,9 +124,9 @@ class CompiledStep:
             return Gradient(*graph(state, points, self._scales_of(objective, rows)))
         rows = tuple(objective.spans())
         scales = self._scales_of(objective, rows)
-        graph = capture(model, state, points, scales)
+        graph = capture(first_order_step(model), state, points, scales)
         if self.way == "compiled":
-            graph = _compiled(graph, objective.parameters[0].device)
+            graph = compiled(graph, objective.parameters[0].device)
         self._graphs[form] = graph, rows
         return Gradient(*graph(state, points, scales))
 
@@ -133,7 +140,11 @@ class CompiledStep:
         return self._scales
 
 
-def _compiled(graph: GraphModule, device: torch.device) -> Callable[..., Any]:
+def compiled(graph: GraphModule, device: torch.device) -> Callable[..., Any]:
+    """Return a captured graph as kernels of Inductor; call it under `torch.no_grad()`, its gradients are inside."""
+    without_writes(graph.graph)
+    simplify(graph.graph)
+    graph.recompile()
     # The kernels are kept on disk by Inductor, in TORCHINDUCTOR_CACHE_DIR or else below the folder for temporary files.
     # A GPU waits for the CPU at each of a thousand small kernels; a CUDA graph starts them all at once.
     options: dict[str, Any] = {"fallback_random": True, "triton.cudagraphs": device.type == "cuda"}

@@ -1,0 +1,67 @@
+"""What a training costs beyond its steps: the same steps of Adam in `pinn.training` and in a loop of three lines."""
+
+import time
+from functools import partial
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+import torch
+from benchmarks.speed_cases import objective_of
+from lightning.pytorch import Callback
+from rich.console import Console
+
+from pinn.compilation import CompiledStep
+from pinn.objective import Objective
+from pinn.problems import Poisson
+from pinn.sampling import Collocation, Sobol
+from pinn.solver import fit
+from pinn.training import Stage, Training
+
+BLOCK, BLOCKS = 50, 6
+POINTS, BOUNDARY_POINTS = 2500, 400
+ADAM = partial(torch.optim.Adam, lr=1e-3)
+
+
+def captured() -> CompiledStep:
+    """Steps as captured; capturing itself is not what is measured here."""
+    step = CompiledStep(compile=True)
+    step.settle("captured")
+    return step
+
+
+def bare_step_ms() -> float:
+    """Fresh points, loss, gradient, step: the median over blocks."""
+    problem, objective = objective_of(Poisson(), POINTS, BOUNDARY_POINTS)
+    collocation = Collocation(problem, Sobol(), POINTS, BOUNDARY_POINTS).to(dtype=torch.float32)
+    adam, step = ADAM(objective.parameters), captured()
+    ends = [time.process_time()]
+    for number in range(BLOCK * BLOCKS):
+        adam.step(Objective(objective.model, collocation(number), objective.weighting, step))
+        if (number + 1) % BLOCK == 0:
+            ends.append(time.process_time())
+    return _per_step(ends)
+
+
+def trained_step_ms() -> float:
+    """The same by a training with its held-out points, its history and Lightning around it."""
+    problem, objective = objective_of(Poisson(), POINTS, BOUNDARY_POINTS)
+    collocation = Collocation(problem, Sobol(), POINTS, BOUNDARY_POINTS).to(dtype=torch.float32)
+    stages = {"adam": Stage(ADAM, steps=BLOCK * BLOCKS, block=BLOCK)}
+    training = Training(objective.model, collocation, objective.weighting, stages, step=captured())
+    ends = _Ends()
+    fit(training, console=Console(quiet=True), callbacks=[ends])
+    return _per_step(ends.times)
+
+
+class _Ends(Callback):
+    def __init__(self) -> None:
+        self.times = [time.process_time()]
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.times.append(time.process_time())
+
+
+def _per_step(ends: list[float]) -> float:
+    """The first block sets things up."""
+    return 1e3 * median(after - before for before, after in pairwise(ends[1:])) / BLOCK
