@@ -8,9 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from pinn.derivatives import biharmonic, laplacian, partial
 from pinn.domains import Box
-from pinn.problems import AllenCahn, KdV
-from pinn.references import Computed, Exact, PeriodicFlow, cole_hopf
+from pinn.errors import InputError
+from pinn.problems import AllenCahn, Cavity, KdV
+from pinn.references import CavityFlow, Computed, Exact, PeriodicFlow, cole_hopf
+from pinn.references.cavity import corners
 from pinn.references.exponential import etdrk4, phi
 
 RING = Box(x=(-1, 1), t=(0, 1))
@@ -98,13 +101,60 @@ def test_the_kink_of_allen_cahn_spreads_like_that_of_the_heat_equation() -> None
     assert (problem.reference()(x=torch.ones_like(t), t=t)["u"] - local).abs().max() < 1e-5
 
 
-@pytest.mark.parametrize(("problem", "claim"), [(AllenCahn(), 1e-6), (KdV(), 1e-9)], ids=["allen_cahn", "kdv"])
+def test_the_claim_for_the_cavity() -> None:
+    reference = Cavity().reference()
+    assert 0 < reference.error < 3e-6
+    assert list(reference(x=torch.tensor([0.5]), y=torch.tensor([0.5]))) == ["u", "v"]
+
+
+@pytest.mark.parametrize(("problem", "claim"), [(AllenCahn(), 3e-7), (KdV(), 2e-10)], ids=["allen_cahn", "kdv"])
 def test_the_claims_of_the_documentation(problem: AllenCahn | KdV, claim: float) -> None:
     reference = problem.reference()
     assert reference is problem.reference()
     assert 0 < reference.error < claim
     start = scattered() | {"t": torch.zeros(300, dtype=torch.float64)}
     assert torch.equal(reference(**start)["u"], problem.start(start["x"]))
+
+
+def test_the_singular_corners_of_a_cavity_have_no_inertia_and_the_speed_of_the_lid() -> None:
+    x, y = torch.rand(2, 100, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    x.requires_grad_(), y.requires_grad_()
+    flow = corners(x, y)
+    psi = flow["0"]
+    pairs = {"x": (x,), "y": (y,), "xx": (x, x), "xy": (x, y), "yy": (y, y)}
+    for name, by in pairs.items():
+        torch.testing.assert_close(partial(psi, *by), flow[name], rtol=1e-12, atol=1e-12)
+    # The terms of fourth order grow like 1 / r² to 1e4 at the nearest point, and cancel.
+    assert biharmonic(psi, (x, y)).abs().max() < 1e-10
+    lid, ends = corners(x, torch.ones_like(x)), corners(torch.zeros_like(y), y)
+    torch.testing.assert_close(lid["y"], torch.full_like(x, 4.0), rtol=1e-14, atol=0)
+    # At the left wall only the right corner flows.
+    torch.testing.assert_close(ends["x"], 4 * torch.atan2(1 - y, torch.ones_like(y)), rtol=1e-14, atol=1e-15)
+
+
+@pytest.mark.parametrize("reynolds", [1.0, 400.0])
+def test_the_flow_in_a_cavity_keeps_to_its_sides_and_its_balances(reynolds: float) -> None:
+    flow = CavityFlow(reynolds, 20)
+    s = torch.linspace(0, 1, 21, dtype=torch.float64)
+    for x, y, speed in (
+        *((s, torch.zeros_like(s), 0 * s), (s, torch.ones_like(s), 4 * s * (1 - s))),
+        *((torch.zeros_like(s), s, 0 * s), (torch.ones_like(s), s, 0 * s)),
+    ):
+        found = flow(x, y)
+        # 20 modes leave the sides to the error of the lifting.
+        assert (found["u"] - speed).abs().max() < 1e-9
+        assert found["v"].abs().max() < 1e-9
+    x, y = (0.1 + 0.8 * torch.rand(2, 200, generator=torch.Generator().manual_seed(0), dtype=torch.float64)).unbind()
+    x.requires_grad_(), y.requires_grad_()
+    u, v, p = flow(x, y).values()
+    balance = u * partial(u, x) + v * partial(u, y) + partial(p, x) - laplacian(u, (x, y)) / reynolds
+    # The velocity of 20 modes is 2e-5 off, and second derivatives magnify that.
+    assert balance.abs().max() < 0.02
+
+
+def test_a_flow_that_is_not_found_is_refused() -> None:
+    with pytest.raises(InputError, match=r"not found for reynolds=100000; choose a smaller one"):
+        CavityFlow(1e5, 12)
 
 
 def test_a_computed_reference_is_lazy_and_knows_its_error() -> None:

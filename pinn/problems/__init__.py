@@ -3,6 +3,7 @@
 from pinn.problems.advection import Advection
 from pinn.problems.allen_cahn import AllenCahn
 from pinn.problems.burgers import Burgers
+from pinn.problems.cavity import Cavity
 from pinn.problems.heat import Heat
 from pinn.problems.heat2d import Heat2D
 from pinn.problems.helmholtz import Helmholtz
@@ -19,6 +20,7 @@ __all__ = [
     "Advection",
     "AllenCahn",
     "Burgers",
+    "Cavity",
     "Constraint",
     "Heat",
     "Heat2D",

@@ -1,7 +1,8 @@
 """Solutions to compare with, each with a statement of its own error."""
 
+from pinn.references.cavity import CavityFlow
 from pinn.references.cole_hopf import cole_hopf
 from pinn.references.periodic import PeriodicFlow
 from pinn.references.reference import Computed, Exact, Reference
 
-__all__ = ["Computed", "Exact", "PeriodicFlow", "Reference", "cole_hopf"]
+__all__ = ["CavityFlow", "Computed", "Exact", "PeriodicFlow", "Reference", "cole_hopf"]
