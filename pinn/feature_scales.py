@@ -10,21 +10,17 @@ from torch import Tensor
 from pinn.model import Model, scaled
 from pinn.networks import RandomFeatures
 from pinn.objective import Objective
-from pinn.optimizers import LeastSquares, LevenbergMarquardt
+from pinn.optimizers import LeastSquares
 from pinn.problems import Problem
 from pinn.sampling import Collocation
 from pinn.weighting import Equilibrated
 
 LADDER = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 """Scales that are tried for all inputs together, in units of half the domain."""
-NEWTON_STEPS = 10
-"""Steps of a trial on a problem that is not linear; Kovasznay flow has settled by then."""
 ROWS_PER_UNKNOWN = 3
 """Of a trial: enough for the residual on fresh points to be that on all, few enough to be quick."""
-HOPELESS = 1e-2
-"""Relative residual of the best rung on a problem that is not linear, above which no finer search can help."""
 RESOLVED = 1e-4
-"""Relative objective on a linear problem, above which no scale for all inputs together comes near: one of them may
+"""Relative objective above which no scale for all inputs together comes near: one of them may
 oscillate many times faster than another."""
 TRAIN, FRESH = 0, 1
 """Numbers of the draws of points that a trial is solved on and judged on."""
@@ -41,12 +37,12 @@ class FeatureScale:
     trials: int
 
 
-def find_scale(problem: Problem, collocation: Collocation, features: int, linear: bool) -> FeatureScale:
-    """Choose the scale of `RandomFeatures` for a problem.
+def find_scale(problem: Problem, collocation: Collocation, features: int) -> FeatureScale:
+    """Choose the scale of `RandomFeatures` for a problem that is linear in its fields.
 
     A trial takes half of the features and a part of the points, solves, and is judged by the residuals on fresh
     points. The ladder 2, 4, …, 64 for all inputs together is climbed until it has become worse twice; where that leaves
-    a linear problem unresolved, each input tries the whole ladder alone. Then single inputs go up and down by factors
+    the problem unresolved, each input tries the whole ladder alone. Then single inputs go up and down by factors
     of 2 as long as that halves the residual, and once by √2. Only residuals are looked at, never a reference, and no
     clock: the same seed finds the same scale.
 
@@ -54,9 +50,8 @@ def find_scale(problem: Problem, collocation: Collocation, features: int, linear
         problem: what is to be solved.
         collocation: its points; their dtype and device are used.
         features: of the network that is to be trained.
-        linear: whether one solve is enough; otherwise a trial is a few Levenberg-Marquardt steps.
     """
-    search = _Search(problem, collocation, max(1, features // 2), linear)
+    search = _Search(problem, collocation, max(1, features // 2))
     one = torch.ones(len(problem.coordinates), dtype=torch.float64)
     best, least, worse = one, float("inf"), 0
     for rung in LADDER:
@@ -64,10 +59,8 @@ def find_scale(problem: Problem, collocation: Collocation, features: int, linear
         best, least, worse = (rung * one, residual, 0) if residual < least else (best, least, worse + 1)
         if worse == 2:
             break
-    if not linear and least > HOPELESS:
-        return FeatureScale(best.tolist(), least, len(search.seen))
     inputs = range(len(one))
-    if linear and least > RESOLVED:
+    if least > RESOLVED:
         moves = [_with(best, i, rung) for i, rung in itertools.product(inputs, LADDER)]
         best = min([best, *moves], key=search.residual)
         least = search.residual(best)
@@ -92,8 +85,8 @@ def _with(scale: Tensor, index: int, value: float) -> Tensor:
 
 
 class _Search:
-    def __init__(self, problem: Problem, collocation: Collocation, features: int, linear: bool) -> None:
-        self.problem, self.features, self.linear = problem, features, linear
+    def __init__(self, problem: Problem, collocation: Collocation, features: int) -> None:
+        self.problem, self.features = problem, features
         self.like = next(collocation.buffers())
         self.judge: Equilibrated | None = None
         self.seen: dict[tuple[float, ...], float] = {}
@@ -124,12 +117,7 @@ class _Search:
         fresh = Objective(objective.model, self.fresh, self.judge)
         # All trials start from fields that are zero.
         self.start = fresh.loss() if self.start is None else self.start
-        if self.linear:
-            LeastSquares(objective.parameters).step(objective)
-        else:
-            optimizer = LevenbergMarquardt(objective.parameters, damping=1e-6, factor=5.0)
-            for _ in range(NEWTON_STEPS):
-                optimizer.step(objective)
+        LeastSquares(objective.parameters).step(objective)
         residual = (fresh.loss() / self.start).item()
         return residual if residual == residual else float("inf")
 

@@ -1,5 +1,6 @@
 """What to do with a problem when nobody says: network, stages and weighting, chosen from what can be seen."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,7 @@ from torch import nn
 
 from pinn.feature_scales import find_scale
 from pinn.model import scaled
-from pinn.networks import MLP, RandomFeatures
+from pinn.networks import RandomFeatures, Refined
 from pinn.objective import Objective
 from pinn.optimizers import LeastSquares, LevenbergMarquardt
 from pinn.problems import Problem
@@ -23,13 +24,17 @@ NetworkFactory = Callable[..., nn.Module]
 
 ROWS_PER_UNKNOWN = 3
 """Residual rows for each unknown of a network of random features: `points` says how many features there are."""
-MOST_UNKNOWNS = {True: 4000, False: 1000}
-"""Of random features, on problems that are linear and on those that are not, which need many solves."""
+MOST_UNKNOWNS = 4000
+"""Of random features: a solve takes a quarter of a minute."""
 MOST_COORDINATES = 3
 """With more of them random features fill the space too thinly."""
-SMOOTH_ENOUGH = 1e-3
-"""Relative objective of a trial with half of the features, below which they can carry a problem that is not linear.
-Kovasznay flow gives 1e-7, Burgers with its thin front 0.1."""
+RESOLVED = 1e-3
+"""Relative objective of a trial with half of the features, below which all of them will do."""
+REFINEMENT = 1500
+"""Unknowns of a refinement: a solve takes seconds, and Burgers' thin front does not ask for more."""
+ROWS_PER_REFINEMENT_UNKNOWN = 7
+"""Features of trained layers are no even basis: with half as many rows the residual between them is ten times larger.
+"""
 
 
 @dataclass(frozen=True)
@@ -52,13 +57,10 @@ def plan(
 ) -> Plan:
     """Fill in what was not given; what is given stays, and nothing here looks at a reference.
 
-    * A problem that is linear in its fields is one least-squares solve over frozen sine features.
-    * One that is not linear, but so smooth that a trial with features leaves next to no residual, is solved over
-    features
-      by Levenberg-Marquardt.
-    * Anything else is trained by Levenberg-Marquardt on a small tanh network.
-
-    Random features whose scale was not given get one from the residuals of trials.
+    * A problem that is linear in its fields is one least-squares solve over frozen sine features, their scale found
+      from the residuals of trials; unless even the best trial leaves it unresolved.
+    * Anything else is a small tanh network, trained by Levenberg-Marquardt for a part of the time, and then
+      refined: one to five least-squares solves for the random features of its layers.
 
     Args:
         problem: what is to be solved.
@@ -68,37 +70,43 @@ def plan(
         weighting: or None.
         weights: for the weighting that is chosen.
     """
-    name = type(problem).__name__
     linear = is_linear(problem)
-    reasons = [f"{name} is {'linear' if linear else 'not linear'} in its fields"]
+    reasons = [f"{type(problem).__name__} is {'linear' if linear else 'not linear'} in its fields"]
     open_network = network is None
-    if network is None and len(problem.coordinates) <= MOST_COORDINATES:
-        unknowns = min(_count_rows(problem, collocation) // ROWS_PER_UNKNOWN, MOST_UNKNOWNS[linear])
+    if network is None and linear and len(problem.coordinates) <= MOST_COORDINATES:
+        unknowns = min(_count_rows(problem, collocation) // ROWS_PER_UNKNOWN, MOST_UNKNOWNS)
         network = partial(RandomFeatures, features=max(1, unknowns // len(problem.fields)))
-    if network is not None and _features(network) and "scale" not in _arguments(network):
+    if network is not None and linear and _is(network, RandomFeatures) and "scale" not in _arguments(network):
         features = _arguments(network).get("features", signature(RandomFeatures).parameters["features"].default)
-        found = find_scale(problem, collocation, features, linear)
+        found = find_scale(problem, collocation, features)
         chosen = ", ".join(f"{value:.3g} in {key}" for value, key in zip(found.scale, problem.coordinates, strict=True))
-        if open_network and not linear and found.residual > SMOOTH_ENOUGH:
+        if open_network and found.residual > RESOLVED:
+            reasons.append(f"but random features leave {found.residual:.0e} of its residual")
             network = None
-            reasons.append(f"random features leave {found.residual:.0e} of its residual, so a tanh network is trained")
         else:
-            network = partial(network, scale=found.scale)
             reasons.append(f"random sine features of scale {chosen}, the best of {found.trials} by fresh residuals")
+            network = partial(network, scale=found.scale)
     if network is None:
-        network = partial(MLP, width=20, depth=3)
-    if stages is None:
-        if linear and _features(network):
-            reasons.append("one least-squares solve")
-            stages = {"lstsq": Stage(LeastSquares, steps=1, block=1, resample=0)}
-        elif _features(network):
-            reasons.append("Levenberg-Marquardt on their output layer")
-            optimizer = partial(LevenbergMarquardt, damping=1e-6, factor=5.0)
-            stages = {"levenberg_marquardt": Stage(optimizer, steps=200, block=5, resample=0, patience=6)}
-        else:
-            reasons.append("Levenberg-Marquardt")
-            stages = {"levenberg_marquardt": Stage(LevenbergMarquardt, steps=5000, block=10)}
+        network = partial(Refined, features=max(1, REFINEMENT // len(problem.fields)))
+    if stages is None and linear and _is(network, RandomFeatures):
+        reasons.append("one least-squares solve")
+        stages = {"lstsq": Stage(LeastSquares, steps=1, block=1, resample=0)}
+    elif stages is None and _is(network, Refined):
+        reasons.append("Levenberg-Marquardt for a tanh network, then least squares for the features of its layers")
+        rows = ROWS_PER_REFINEMENT_UNKNOWN * REFINEMENT
+        stages = refinement(draws=math.ceil(rows / _count_rows(problem, collocation)))
+    elif stages is None:
+        reasons.append("Levenberg-Marquardt")
+        stages = {"levenberg_marquardt": Stage(LevenbergMarquardt, steps=5000, resample=10, block=10)}
     return Plan(network, stages, weighting or Equilibrated(weights), "; ".join(reasons))
+
+
+def refinement(draws: int) -> dict[str, Stage]:
+    """Return the stages of a `Refined` network: its trunk for 0.6 of the time, then its features on so many draws."""
+    return {
+        "levenberg_marquardt": Stage(LevenbergMarquardt, steps=5000, resample=10, block=10, part="trunk", share=0.6),
+        "refinement": Stage(LeastSquares, steps=5, resample=0, block=1, patience=1, part="features", draws=draws),
+    }
 
 
 def _count_rows(problem: Problem, collocation: Collocation) -> int:
@@ -106,8 +114,8 @@ def _count_rows(problem: Problem, collocation: Collocation) -> int:
     return Objective(model.to(next(collocation.buffers())), collocation(0), Equilibrated()).rows
 
 
-def _features(network: NetworkFactory) -> bool:
-    return (network.func if isinstance(network, partial) else network) is RandomFeatures
+def _is(network: NetworkFactory, kind: type) -> bool:
+    return (network.func if isinstance(network, partial) else network) is kind
 
 
 def _arguments(network: NetworkFactory) -> Mapping[str, Any]:

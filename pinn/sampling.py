@@ -152,16 +152,23 @@ class Collocation(nn.Module):
                     f"pool_{name}", sampler.design(sampler.pool * count, region.dimension), persistent=False
                 )
 
-    def forward(self, draw: int, residual: Residual | None = None) -> dict[str, Points]:
+    def forward(self, draw: int, residual: Residual | None = None, sets: int = 1) -> dict[str, Points]:
         """Return the points of draw number `draw` by constraint, (points,) each.
 
         Args:
             draw: any whole number.
             residual: what an adaptive sampler looks at; without it, its points are even.
+            sets: how many times as many points as usual, each set of them drawn anew; single points stay single.
         """
-        return {name: self._points(name, region, draw, residual) for name, region in self.regions.items()}
+        return {name: self._sets(name, region, draw, residual, sets) for name, region in self.regions.items()}
 
-    def _points(self, name: str, region: Region, draw: int, residual: Residual | None) -> Points:
+    def _sets(self, name: str, region: Region, draw: int, residual: Residual | None, sets: int) -> Points:
+        if not region.dimension:
+            sets = 1
+        drawn = [self._points(name, region, (draw, part) if part else draw, residual) for part in range(sets)]
+        return {key: torch.cat([points[key] for points in drawn]) for key in drawn[0]}
+
+    def _points(self, name: str, region: Region, draw: object, residual: Residual | None) -> Points:
         design = self.get_buffer(f"design_{name}")
         if not region.dimension:
             return region.points(design)

@@ -19,14 +19,17 @@ from pinn.training import Training
 from pinn.training.stage import advance
 
 TRAININGS = [name for name in options("training") if name != "auto"]
-FEATURES = ("network=random_features", "network.features=20", "+network.scale=2", "~network.width", "~network.depth")
+NETWORKS = {
+    "lstsq": ("network=random_features", "network.features=20", "+network.scale=2", "~network.width", "~network.depth"),
+    "refinement": ("network=refined", "+network.features=20"),
+}
 
 
 FEW_DIMENSIONS = ("problem.dimension=10",)
 
 
 def built(*words: str) -> Training:
-    needed = FEATURES if "training=lstsq" in words else ()
+    needed = [word for training, more in NETWORKS.items() if f"training={training}" in words for word in more]
     needed += FEW_DIMENSIONS if "problem=poisson_100d" in words else ()
     training, _ = build(configuration("weighting=fixed", *words, *needed), Console(quiet=True))
     return training
@@ -38,7 +41,8 @@ def test_every_problem_takes_steps_with_every_training(problem: str, training: s
     """Each stage takes three steps from the start; all but Adam never raise the objective that they see."""
     made = built(f"problem={problem}", f"training={training}")
     start = {name: value.clone() for name, value in made.model.state_dict().items()}
-    for optimizer in made.stage_optimizers:
+    for (name, stage), optimizer in zip(made.stages.items(), made.stage_optimizers, strict=True):
+        made.select_part(name, stage)
         made.model.load_state_dict(start)
         objective = Objective(made.model, made.collocation(0), made.weighting)
         before = objective.loss().item()

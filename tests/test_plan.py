@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from pinn.domains import Box
-from pinn.networks import MLP, RandomFeatures
+from pinn.model import scaled
+from pinn.networks import MLP, RandomFeatures, Refined
+from pinn.objective import Objective
 from pinn.optimizers import LeastSquares, LevenbergMarquardt
 from pinn.plan import plan
 from pinn.problems import Burgers, Constraint, Heat, Kovasznay, Poisson, Problem, Wave
@@ -82,14 +84,36 @@ def test_linear_problem_gets_one_solve_over_features() -> None:
     assert isinstance(chosen.weighting, Equilibrated)
 
 
-def test_smooth_nonlinear_problem_gets_features_and_thin_front_a_network() -> None:
-    smooth, thin = Kovasznay(), Burgers()
-    for problem, network in ((smooth, RandomFeatures), (thin, MLP)):
-        chosen = plan(problem, few_points(problem, 400, 100), None, None, None)
-        assert isinstance(chosen.network, partial)
-        assert chosen.network.func is network
-        optimizer = next(iter(chosen.stages.values())).optimizer
-        assert (optimizer.func if isinstance(optimizer, partial) else optimizer) is LevenbergMarquardt
+@pytest.mark.parametrize("problem", [Kovasznay(), Burgers()], ids=["Kovasznay", "Burgers"])
+def test_nonlinear_problem_gets_a_network_that_is_refined(problem: Problem) -> None:
+    chosen = plan(problem, few_points(problem), None, None, None)
+    assert isinstance(chosen.network, partial)
+    assert chosen.network.func is Refined
+    trunk, features = chosen.stages.values()
+    assert (trunk.optimizer, trunk.part) == (LevenbergMarquardt, "trunk")
+    assert (features.optimizer, features.part) == (LeastSquares, "features")
+    # Seven rows for each of 1,500 unknowns.
+    rows = Objective(scaled(problem, MLP(2, len(problem.fields))).double(), few_points(problem)(0), Fixed()).rows
+    assert (features.draws - 1) * rows < 7 * 1500 <= features.draws * rows
+
+
+def test_linear_problem_that_features_cannot_resolve_gets_a_network() -> None:
+    """A front of width 1e-3 is far beyond twenty sines."""
+
+    class Front(Problem):
+        coordinates, fields = ("x", "y"), ("u",)
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.domain = Box(x=(-1, 1), y=(-1, 1))
+
+        def constraints(self):
+            return {"equation": Constraint(self.domain.interior, lambda u, x: u - torch.tanh(1000 * x))}
+
+    problem = Front()
+    chosen = plan(problem, few_points(problem, 60, 1), None, None, None)
+    assert chosen.network.func is Refined
+    assert "leave" in chosen.reason
 
 
 def test_what_is_given_stays() -> None:

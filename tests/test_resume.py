@@ -43,8 +43,11 @@ def end_of(folder: Path) -> dict[str, Any]:
 
 
 def words_for(training: str) -> list[str]:
-    network = ["network=random_features", "network.features=30", "~network.width", "~network.depth"]
-    return [f"training={training}", *(network if training == "lstsq" else [])]
+    small = {
+        "lstsq": ["network=random_features", "network.features=30", "~network.width", "~network.depth"],
+        "refinement": ["network=refined", "+network.features=30"],
+    }
+    return [f"training={training}", *small.get(training, [])]
 
 
 def test_the_comparison_sees_one_bit() -> None:

@@ -139,3 +139,22 @@ def test_adaptive_points_follow_from_draw_and_residual() -> None:
 def test_adaptive_sampling_refuses_what_makes_no_sense(arguments: dict[str, float]) -> None:
     with pytest.raises(InputError, match="ResidualAdaptive"):
         ResidualAdaptive(**arguments)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_more_sets_of_points_begin_with_the_first(sampler: str) -> None:
+    """Sets are drawn anew, but for the grid, which is always the same."""
+    problem = Kovasznay()
+    collocation = Collocation(problem, SAMPLERS[sampler], 30, 10).double()
+    one, three = collocation(5), collocation(5, sets=3)
+    for name, points in one.items():
+        count = len(points["x"])
+        if problem.constraints()[name].region.dimension == 0:
+            assert len(three[name]["x"]) == 1
+            continue
+        assert len(three[name]["x"]) == 3 * count
+        assert torch.equal(three[name]["x"][:count], points["x"])
+        again = torch.equal(three[name]["x"][count : 2 * count], points["x"])
+        # The lower and the upper wall share their x, so both coordinates have to be looked at.
+        again &= torch.equal(three[name]["y"][count : 2 * count], points["y"])
+        assert again is (sampler == "grid")

@@ -2,6 +2,7 @@
 
 from pinn.networks.mlp import MLP
 from pinn.networks.random_features import RandomFeatures
+from pinn.networks.refined import Refined
 from pinn.networks.scaled import Scaled
 
-__all__ = ["MLP", "RandomFeatures", "Scaled"]
+__all__ = ["MLP", "RandomFeatures", "Refined", "Scaled"]

@@ -61,6 +61,15 @@ class MLP(nn.Module):
             layers += [layer, ACTIVATIONS[activation]()]
         self.layers = nn.Sequential(*layers[:-1])
 
+    def hidden(self, x: Tensor) -> list[Tensor]:
+        """Return what each hidden layer puts out, (points, width)."""
+        outputs = []
+        for index, layer in enumerate(list(self.layers)[:-1]):
+            x = layer(x)
+            if index % 2:  # the activation after a linear layer
+                outputs.append(x)
+        return outputs
+
     def forward(self, x: Tensor) -> Tensor:
         """Evaluate the network."""
         return self.layers(x)

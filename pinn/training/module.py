@@ -15,6 +15,7 @@ from pinn.compilation import CompiledStep
 from pinn.domains import Points
 from pinn.errors import InputError
 from pinn.model import Model
+from pinn.networks import Refined
 from pinn.objective import Objective
 from pinn.sampling import Collocation
 from pinn.training.stage import Stage, advance
@@ -72,8 +73,7 @@ class Training(LightningModule):
         self.model, self.collocation, self.weighting = model, collocation, weighting
         self.stages, self.seconds, self.target_error = dict(stages), seconds, target_error
         self.first_order = step or CompiledStep(compile=False)
-        parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self.stage_optimizers = [stage.optimizer(parameters) for stage in self.stages.values()]
+        self.stage_optimizers = [stage.optimizer(self.select_part(name, stage)) for name, stage in self.stages.items()]
         self.schedules = [
             stage.schedule(optimizer) if stage.schedule else None
             for stage, optimizer in zip(self.stages.values(), self.stage_optimizers, strict=True)
@@ -92,8 +92,21 @@ class Training(LightningModule):
         self.best_state = _copy(model.state_dict())
         self.interrupted = False
         self.objective: Objective | None = None
+        self.select_part(*next(iter(self.stages.items())))
         self._draw = 0
         self._started = 0.0
+
+    def select_part(self, name: str, stage: Stage) -> list[Tensor]:
+        """Hold fixed what the stage does not train, and return the parameters that it trains."""
+        refined = [module for module in self.model.modules() if isinstance(module, Refined)]
+        if stage.part is not None and not (refined and stage.part in Refined.PARTS):
+            raise InputError(
+                f"stage {name!r} trains the part {stage.part!r} of a network; only pinn.networks.Refined has parts, "
+                f"{' and '.join(Refined.PARTS)}."
+            )
+        for module in refined:
+            module.select(stage.part)
+        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Give Lightning the optimizers of all stages."""
@@ -130,10 +143,11 @@ class Training(LightningModule):
                 schedule.step()
             self.step_in_stage += taken
             self.step += taken
-            if self._out_of_time() or self.interrupted:
+            if self._out_of_time(stage.share) or self.interrupted:
                 break
         self.seconds_trained = time.perf_counter() - self._started
-        if self.step_in_stage == end or stuck:
+        share_is_spent = stage.share < 1 and self._out_of_time(stage.share)
+        if self.step_in_stage == end or stuck or share_is_spent:
             self._close_block()
             if self.status == "running":
                 self._end_stage_if_due(stage, stuck)
@@ -150,6 +164,7 @@ class Training(LightningModule):
         self.best_in_stage = self.best_validation = math.inf
         self.objective = None
         self.model.load_state_dict(self.best_state)
+        self.select_part(list(self.stages)[self.stage], self._current()[0])
         first = Objective(self.model, self.collocation(self.step), self.weighting)
         self.weighting.adapt(first.jacobian_by_residual)
         self._expect()
@@ -168,8 +183,9 @@ class Training(LightningModule):
         start = self.step - self.step_in_stage
         draw = start + (self.step_in_stage // stage.resample * stage.resample if stage.resample else 0)
         if self.objective is None or self._draw != draw:
-            points = self.collocation(draw, self._residual)
-            self.objective, self._draw = Objective(self.model, points, self.weighting, self.first_order), draw
+        self.first_order = step or CompiledStep(compile=False)
+            points = self.collocation(draw, self._residual, stage.draws)
+            self.objective, self._draw = Objective(self.model, points, self.weighting), draw
         return self.objective
 
     @torch.no_grad()
@@ -178,8 +194,8 @@ class Training(LightningModule):
         rows = Objective(self.model, {name: points}, self.weighting).vector()
         return torch.linalg.vector_norm(rows.reshape(-1, len(next(iter(points.values())))), dim=0)
 
-    def _out_of_time(self) -> bool:
-        return self.seconds is not None and time.perf_counter() - self._started >= self.seconds
+    def _out_of_time(self, share: float = 1.0) -> bool:
+        return self.seconds is not None and time.perf_counter() - self._started >= share * self.seconds
 
     def _close_block(self) -> None:
         """Look at the held-out points, remember the best state, and write one row of history."""
@@ -243,6 +259,8 @@ class Training(LightningModule):
             reason = stuck
         elif stage.patience and self.blocks_without_progress >= stage.patience:
             reason = f"no progress in {stage.patience} blocks"
+        elif self.seconds is not None and stage.share < 1 and self._out_of_time(stage.share):
+            reason = f"its share of the time, {stage.share * self.seconds:.0f} s, is over"
         else:
             return
         name = list(self.stages)[self.stage]
@@ -279,6 +297,8 @@ class Training(LightningModule):
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take up a training where `state_to_save` left it; a budget that was spent may have been raised since."""
         self.model.load_state_dict(saved["model"])
+        self.stage = saved["counters"]["stage"]
+        self.select_part(list(self.stages)[self.stage], self._current()[0])
         for optimizer, state in zip(self.stage_optimizers, saved["optimizers"], strict=True):
             optimizer.load_state_dict(state)
         for schedule, state in zip(self.schedules, saved["schedules"], strict=True):
@@ -305,7 +325,9 @@ class Training(LightningModule):
             self.status = "running"
 
     def use_best(self) -> None:
-        """Put the best state into the model."""
+        """Put the best state into the model, after a look at steps that were cut off inside a block."""
+        if self.status != "diverged" and self.history[-1]["step"] < self.step:
+            self._close_block()
         self.model.load_state_dict(self.best_state)
 
 

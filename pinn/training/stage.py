@@ -29,6 +29,11 @@ class Stage:
         patience: the stage ends after this many blocks that have not lowered the best objective on the held-out
             points by at least a tenth; 0 never.
         schedule: makes a learning-rate schedule from the optimizer, stepped after every step.
+        part: of the network that is trained while the rest is held fixed, `trunk` or `features` of
+            `pinn.networks.Refined`; None for all of it.
+        share: the stage ends when so much of the training's `seconds` has been spent, its own and that of the stages
+            before it.
+        draws: how many draws of collocation points are taken together, for a solve that needs more of them.
 
     Raises:
         InputError: a number outside its range.
@@ -41,9 +46,12 @@ class Stage:
     residual: float = 0.0
     patience: int = 0
     schedule: Callable[[Optimizer], LRScheduler] | None = None
+    part: str | None = None
+    share: float = 1.0
+    draws: int = 1
 
     def __post_init__(self) -> None:
-        for name, least in {"steps": 1, "block": 1, "resample": 0, "patience": 0}.items():
+        for name, least in {"steps": 1, "block": 1, "resample": 0, "patience": 0, "draws": 1}.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise InputError(
@@ -53,6 +61,8 @@ class Stage:
             raise InputError(f"a stage's residual must be a number of at least 0; it was given {self.residual!r}.")
         if not math.isfinite(self.residual):
             raise InputError(f"a stage's residual must be finite; it was given {self.residual!r}.")
+        if isinstance(self.share, bool) or not isinstance(self.share, int | float) or not 0 < self.share <= 1:
+            raise InputError(f"a stage's share must be above 0 and at most 1; it was given {self.share!r}.")
         if not callable(self.optimizer):
             raise InputError(
                 f"a stage's optimizer must make an optimizer from parameters, as partial(torch.optim.Adam, lr=1e-3) "
