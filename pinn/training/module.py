@@ -183,9 +183,8 @@ class Training(LightningModule):
         start = self.step - self.step_in_stage
         draw = start + (self.step_in_stage // stage.resample * stage.resample if stage.resample else 0)
         if self.objective is None or self._draw != draw:
-        self.first_order = step or CompiledStep(compile=False)
             points = self.collocation(draw, self._residual, stage.draws)
-            self.objective, self._draw = Objective(self.model, points, self.weighting), draw
+            self.objective, self._draw = Objective(self.model, points, self.weighting, self.first_order), draw
         return self.objective
 
     @torch.no_grad()
