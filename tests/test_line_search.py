@@ -114,7 +114,7 @@ def test_a_well_is_not_stepped_over() -> None:
 
     def well(a: float) -> tuple[float, float]:
         depth = 10 * math.exp(-((a - 2) ** 2))
-        return -a / 100 - depth, -1 / 100 + 2 * (a - 2) * depth
+        return -a / 10 - depth, -1 / 10 + 2 * (a - 2) * depth
 
     _, end, _ = search(well, 1.0)
     assert end.value < well(1.0)[0]
