@@ -11,6 +11,7 @@ from torch.nn.utils import parameters_to_vector
 from pinn.errors import InputError
 from pinn.objective import Objective
 from pinn.optimizers import LevenbergMarquardt
+from pinn.optimizers.levenberg_marquardt import _gram, _Linearisation
 from pinn.problems import Constraint, Poisson, Problem
 from pinn.weighting import Fixed
 
@@ -40,6 +41,31 @@ def test_a_straight_step_is_one_of_damped_least_squares(damping: float, count: i
     taken = parameters_to_vector(objective.parameters).detach() - start
     expected = damped(matrix, rows, optimizer.param_groups[0]["damping"])
     assert (taken - expected).norm() <= 1e-8 * expected.norm()
+
+
+@pytest.mark.parametrize("damping", [1e2, 1.0, 1e-3, 1e-6])
+def test_fewer_rows_than_parameters_make_no_other_step(damping: float) -> None:
+    """Every row said twice, each with half the weight, is the same problem with more rows than parameters."""
+    torch.manual_seed(0)
+    matrix, rows, nudged = (torch.randn(20, n, dtype=torch.float64).squeeze(1) for n in (30, 1, 1))
+    wide = _Linearisation(matrix, rows)
+    tall = _Linearisation(torch.cat([matrix, matrix]) / 2**0.5, torch.cat([rows, rows]) / 2**0.5)
+    assert tall.tall
+    assert not wide.tall
+    (step, predicted), (other, other_predicted) = wide.step(damping), tall.step(damping)
+    # JᵀJ has ten eigenvalues of zero: its factor has a condition of ‖J‖² / λ, at most 1e8, which costs that of 1e-16.
+    torch.testing.assert_close(step, other, rtol=0, atol=1e-7 * step.norm().item())
+    torch.testing.assert_close(predicted, other_predicted, rtol=1e-7, atol=0)
+    bend = wide.acceleration(step, damping, nudged)
+    other_bend = tall.acceleration(step, damping, torch.cat([nudged, nudged]) / 2**0.5)
+    torch.testing.assert_close(bend, other_bend, rtol=0, atol=1e-7 * bend.norm().item())
+
+
+@pytest.mark.parametrize("columns", [1, 3, 4, 5, 17])
+def test_the_triangle_of_a_gram_matrix(columns: int) -> None:
+    matrix = torch.randn(20, columns, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    # The same sums in another order.
+    torch.testing.assert_close(_gram(matrix).tril(), (matrix.T @ matrix).tril(), rtol=1e-13, atol=1e-13)
 
 
 def test_no_step_raises_the_objective() -> None:

@@ -108,43 +108,49 @@ NUDGE = 0.1
 class _Linearisation:
     """r + J p around the present parameters, ready for every damping λ.
 
-    While λ is not lost in the round-off of JᵀJ, the step comes from a Cholesky factor of JᵀJ + λI, three to five times
-    faster than any factorisation of J. Below that, J = Q R and R = U S Vᵀ, which sees singular values down to the
-    round-off of J itself.
+    Step and acceleration are both of the form (JᵀJ + λI)⁻¹ Jᵀ v = Jᵀ (JJᵀ + λI)⁻¹ v. While λ is not lost in the
+    round-off of the products, they come from a Cholesky factor of the smaller one, three to five times faster than any
+    factorisation of J. Below that, J = Q R and R = U S Vᵀ, which sees singular values down to the round-off of J
+    itself.
     """
 
     def __init__(self, jacobian: Tensor, rows: Tensor) -> None:
         self.jacobian, self.rows = jacobian, rows
         self.gradient = rows @ jacobian
-        # Round-off of JᵀJ: at most so much of its trace, which bounds its largest eigenvalue.
-        self.lost = jacobian.shape[1] * torch.finfo(rows.dtype).eps * torch.linalg.vector_norm(jacobian).item() ** 2
-        self._normal: Tensor | None = None
+        self.tall = jacobian.shape[0] > jacobian.shape[1]
+        # Round-off of the product: at most so much of its trace, which bounds its largest eigenvalue.
+        epsilon = min(jacobian.shape) * torch.finfo(rows.dtype).eps
+        self.lost = epsilon * torch.linalg.vector_norm(jacobian).item() ** 2
+        self._product: Tensor | None = None
         self._factor: tuple[float, Tensor] | None = None
         self._values: tuple[Tensor, Tensor] | None = None
 
     def step(self, damping: float) -> tuple[Tensor, Tensor]:
         """Return p, (parameters,), and the decrease of ½‖r‖² that it predicts: ½ (λ‖p‖² - p·Jᵀr)."""
-        step = -self.solve(self.gradient, damping)
+        step = -self.solve(self.rows, damping)
         return step, (damping * step.dot(step) - step.dot(self.gradient)) / 2
 
     def acceleration(self, step: Tensor, damping: float, nudged: Tensor) -> Tensor:
         """Return a, (parameters,), from the rows at θ + h p."""
         curvature = 2 / NUDGE * ((nudged - self.rows) / NUDGE - self.jacobian @ step)
-        return -self.solve(curvature @ self.jacobian, damping) / 2
+        return -self.solve(curvature, damping) / 2
 
     def solve(self, right: Tensor, damping: float) -> Tensor:
-        """Return (JᵀJ + λI)⁻¹ times a vector."""
-        if damping > self.lost:
-            return torch.cholesky_solve(right.unsqueeze(1), self._cholesky(damping)).squeeze(1)
-        square, vh = self._singular_values()
-        return ((vh @ right) / (square + damping)) @ vh
+        """Return argmin ‖J p - v‖² + λ‖p‖², (parameters,), for v of shape (rows,)."""
+        if damping <= self.lost:
+            square, vh = self._singular_values()
+            return ((vh @ (right @ self.jacobian)) / (square + damping)) @ vh
+        factor = self._cholesky(damping)
+        if self.tall:
+            return torch.cholesky_solve((right @ self.jacobian).unsqueeze(1), factor).squeeze(1)
+        return torch.cholesky_solve(right.unsqueeze(1), factor).squeeze(1) @ self.jacobian
 
     def _cholesky(self, damping: float) -> Tensor:
-        """Return the factor of JᵀJ + λI; a step and its acceleration share it."""
+        """Return the factor of JᵀJ + λI or JJᵀ + λI; a step and its acceleration share it."""
         if self._factor is None or self._factor[0] != damping:
-            if self._normal is None:
-                self._normal = self.jacobian.T @ self.jacobian
-            shifted = self._normal.clone()
+            if self._product is None:
+                self._product = _gram(self.jacobian if self.tall else self.jacobian.T)
+            shifted = self._product.clone()
             shifted.diagonal().add_(damping)
             self._factor = damping, torch.linalg.cholesky(shifted)
         return self._factor[1]
@@ -152,8 +158,25 @@ class _Linearisation:
     def _singular_values(self) -> tuple[Tensor, Tensor]:
         """Return S² and Vᵀ."""
         if self._values is None:
-            tall = len(self.rows) > self.jacobian.shape[1]
-            triangle = torch.linalg.qr(self.jacobian, mode="r").R if tall else self.jacobian
+            triangle = torch.linalg.qr(self.jacobian, mode="r").R if self.tall else self.jacobian
             _, s, vh = torch.linalg.svd(triangle, full_matrices=False)
             self._values = s.square(), vh
         return self._values
+
+
+BANDS = 4
+"""Into how many bands of rows the triangle is cut: more save less each, and small products are slow."""
+
+
+def _gram(matrix: Tensor) -> Tensor:
+    """Return AᵀA, (columns, columns), its lower triangle only, which takes five eighths of the work of the whole.
+
+    Cholesky's method reads no more.
+    """
+    columns = matrix.shape[1]
+    gram = matrix.new_zeros(columns, columns)
+    width = -(-columns // BANDS)
+    for start in range(0, columns, width):
+        end = start + width
+        torch.mm(matrix[:, start:].T, matrix[:, start:end], out=gram[start:, start:end])
+    return gram
