@@ -1,6 +1,6 @@
 """Measure what the documentation claims: `python scripts/benchmark.py accuracy`, or another of the names below.
 
-accuracy      every shipped problem with its defaults, whole process from command to exit, seeds 0, 1, 2; --help for more
+accuracy      every shipped problem with its defaults, whole process from command to exit, seeds 0, 1, 2; see --help
 derivatives   loss and parameter gradient with the taylor engine against nested reverse mode
 speed         steps and Jacobians against plain torch, the trainer, and the time to the first step
 """

@@ -71,7 +71,9 @@ def _maps(evaluation: Evaluation, title: str) -> Figure:
     width, height = panel_size(planes[0], rows)
     figure = new_figure(3 * width + 3.0, rows * (height + 0.4) + 0.7, title)
     panels = figure.subplots(rows, 3, squeeze=False, sharex=True, sharey=True)
-    for name, block in zip(evaluation.fields, panels.reshape(-1, len(planes), 3), strict=True):
+    # Fields without a reference stand above, so that the lowest panel of each column has the labels below it.
+    names = sorted(evaluation.fields, key=lambda name: name in evaluation.reference)
+    for name, block in zip(names, panels.reshape(-1, len(planes), 3), strict=True):
         prediction, reference = evaluation.fields[name], evaluation.reference.get(name)
         if reference is None:
             _maps_alone(prediction, planes, block, label(name))
@@ -96,6 +98,7 @@ def _maps_alone(prediction: Tensor, planes: Sequence[Cut], block: Any, name: str
     for plane, (axes, *unused) in zip(planes, block, strict=True):
         draw_map(axes, plane, plane(prediction), scale)
         axes.set_title(plane.caption(f"prediction {name}"))
+        axes.label_outer()
         colour_bar(axes, scale, plane(prediction), name)
         for empty in unused:
             empty.remove()
