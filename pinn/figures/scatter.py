@@ -58,6 +58,7 @@ def _against(axes: Axes, prediction: Array, reference: Array, name: str) -> None
 def _distribution(axes: Axes, values: Array, text: str) -> None:
     finite = values[np.isfinite(values)]
     axes.hist(finite, bins=BINS, color=COLOURS[0])
+    axes.locator_params("x", nbins=5)  # room for signed numbers of three digits
     axes.set_xlabel(text)
     axes.set_ylabel("points")
     axes.grid(True)
