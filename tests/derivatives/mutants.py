@@ -14,9 +14,8 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-# The Taylor engine has tests of its own. The others need more than the package, and see nothing that the rest does not.
+# They need more than the package, and see nothing that the rest does not.
 LEFT_OUT = (
-    "test_taylor*",
     "test_standalone.py",
     "test_article.py",
     "test_documentation.py",
@@ -26,7 +25,6 @@ LEFT_OUT = (
 CONFIGURATION = """[mutmut]
 source_paths=pinn
 only_mutate=pinn/derivatives/*.py
-do_not_mutate=pinn/derivatives/taylor/*
 pytest_add_cli_args_test_selection=tests
 """
 

@@ -181,6 +181,20 @@ def test_estimates_are_unbiased_and_know_their_variance(name: str) -> None:
     torch.testing.assert_close(reported.mean(0), variance, rtol=relative, atol=0)
 
 
+@pytest.mark.parametrize("each_point", [False, True])
+@pytest.mark.parametrize("law", [Hutchinson, Sparse])
+def test_directions_are_drawn_once_or_for_each_point(law: type, each_point: bool) -> None:
+    x = points(6, 7)
+    drawn = law(3, each_point=each_point, generator=torch.Generator().manual_seed(0))(x)
+    assert drawn.shape == (3, 6 if each_point else 1, 7)
+    assert not each_point or not torch.equal(drawn[:, 0], drawn[:, 1])
+    if law is Hutchinson:
+        torch.testing.assert_close(drawn.abs(), torch.full_like(drawn, 3**-0.5), rtol=1e-15, atol=0)  # one rounding
+    else:
+        assert ((drawn != 0).sum(-1) == 1).all()
+        assert ((drawn != 0).sum(0) <= 1).all()
+
+
 def test_all_coordinates_give_the_exact_laplacian() -> None:
     network, x = seeded(lambda: Plain(7, 1)), points(3, 7)
     estimate = estimate_laplacian(network, x, Sparse(7))

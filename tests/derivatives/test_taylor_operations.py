@@ -26,7 +26,7 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     ),
     "mul": lambda z: 2 * z * ROW * (ROW * z) * z.mul(0.5) * torch.multiply(z, z),
     "div": lambda z: z / 2 / ROW / (3 + z) + 1 / (2 + z**2) + torch.divide(ROW, 3 + z) + z.true_divide(ROW),
-    "pow": lambda z: z**2 + z.pow(3) + torch.pow(z.square() + 1, 1.5) + 2**z + z**1 + z**0,
+    "pow": lambda z: z**2 + z.pow(3) + torch.pow(z.square() + 1, 1.5) + 2**z + 0.5**z + z**1 + z**0,
     "neg": lambda z: -z + z.neg() + (+z),
     "linear": lambda z: functional.linear(z, W, torch.ones(2, dtype=torch.float64)),
     "matmul": lambda z: z @ W.T + torch.matmul(z, W.T) + z.mm(W.T),
@@ -51,6 +51,7 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "shape": lambda z: z * len(z) * z.ndim * z.size(-1) if z.dtype == torch.float64 and z.is_floating_point() else z,
     "modules": nn.Sequential(nn.SiLU(), nn.Softplus(2.0), nn.GELU(), nn.Mish(), nn.ReLU(), nn.Sigmoid(), nn.Tanh()),
     "layer norm": nn.LayerNorm(3, dtype=torch.float64),
+    "layer norm with weights": lambda z: functional.layer_norm(z, (3,), ROW, 2 * ROW, eps=0.1),
     "softmax": lambda z: functional.softmax(z, dim=1) + torch.softmax(z, 1) + z.softmax(-1) + nn.Softmax(-1)(z),
 }
 
@@ -118,7 +119,10 @@ UNSUPPORTED: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "assignment to a constant": (lambda z: _assigned(z), "aten.copy_"),
     "vmap": (torch.func.vmap(torch.sin), "aten.sin"),
     "choice by value": (lambda z: z if z.max() > 0 else -z, "aten.max"),
-    "module in place": (lambda z: nn.ReLU(inplace=True)(z), "inplace=True"),
+    "module in place": (
+        lambda z: nn.ReLU(inplace=True)(z),
+        "^the taylor engine has no rule for an activation with inplace=True; leave that out$",
+    ),
     "custom function": (lambda z: _Identity.apply(z), "custom autograd function _IdentityBackward"),
     "sum over points": (lambda z: z - z.sum(), "a sum over all points"),
     "mean over points": (lambda z: z - z.mean(0), "along the dimension of the points"),

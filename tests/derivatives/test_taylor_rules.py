@@ -5,8 +5,10 @@ from itertools import islice
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from pinn.derivatives.linked import Slot
+from pinn.derivatives.taylor import Taylor
 from pinn.derivatives.taylor.composition import compose
 from pinn.derivatives.taylor.elementwise import ELEMENTWISE, Elementwise, power, softplus
 from pinn.derivatives.taylor.indices import chain_rule, downward_closed, product_rule
@@ -151,3 +153,22 @@ def test_a_function_without_an_equation_of_its_own_takes_the_general_way_to_the_
         gradients.append(torch.autograd.grad((found[1] * weight).sum() + found[0].sum(), (value, derivatives)))
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-13, atol=1e-13)  # sums of ten products in another order
+
+
+@pytest.mark.parametrize("name", ["tanh", "sin"])
+def test_a_value_without_derivatives(name: str) -> None:
+    z = uniform(3, 2, seed=0).requires_grad_()
+    nothing = torch.empty(0, 3, 2, dtype=torch.float64, requires_grad=True)
+    value, derivatives = compose(ELEMENTWISE[name], z, nothing, ())
+    assert derivatives.shape == (0, 3, 2)
+    gradient, empty = torch.autograd.grad(
+        (value, derivatives), (z, nothing), (torch.ones_like(z), derivatives.detach())
+    )
+    (expected,) = torch.autograd.grad(getattr(torch, name)(z).sum(), z)
+    torch.testing.assert_close(gradient, expected, rtol=1e-14, atol=0)  # a few roundings
+    assert empty.shape == (0, 3, 2)
+
+
+def test_gelu_knows_two_ways() -> None:
+    with pytest.raises(ValueError, match=r"^gelu with approximate='erf'; expected 'none' or 'tanh'$"):
+        Taylor({((0,),)})(lambda z: functional.gelu(z, approximate="erf"), uniform(3, seed=0))
