@@ -21,6 +21,7 @@ from pinn.problems import Problem
 from pinn.recipes import rebuild
 from pinn.sampling import Collocation, Sampler
 from pinn.solver import prepare
+from pinn.threads import check_threads
 from pinn.training import Stage, Training
 from pinn.weighting import Weighting
 
@@ -62,6 +63,7 @@ def build(config: Mapping[str, Any], console: Console) -> tuple[Training, dict[s
         seed=config["seed"],
         dtype=config["dtype"],
         compile=config["compile"],
+        chunk=config["chunk"],
         accelerator=config["trainer"].get("accelerator"),
         engine=config["engine"],
         console=console,
@@ -101,9 +103,7 @@ def use_threads(config: Mapping[str, Any]) -> None:
     """Set the number of CPU threads that a configuration asks for."""
     trainer = config["trainer"]
     threads = trainer.get("threads") if isinstance(trainer, Mapping) else None
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        raise InputError(f"trainer.threads must be a whole number of at least 1; it was given {threads!r}.")
-    torch.set_num_threads(threads)
+    torch.set_num_threads(check_threads(threads, "trainer.threads"))
 
 
 def _stages(config: Mapping[str, Any]) -> dict[str, Stage]:

@@ -1,5 +1,6 @@
 """What every optimizer sees: the residuals of a problem at some points, as one least-squares objective."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -39,6 +40,9 @@ class Objective:
         points: of every constraint, by its name.
         weighting: the scale of every residual.
         step: computes the gradient of an objective in another way, as `pinn.compilation` does.
+        chunk: how many points are evaluated at a time for gradients, and without gradients, so that memory is bounded;
+            None takes all at once. The sums are the same to round-off.
+        counts: N of every constraint, where `points` are only a part of them.
     """
 
     def __init__(
@@ -47,13 +51,16 @@ class Objective:
         points: Mapping[str, Points],
         weighting: Weighting,
         step: "Callable[[Objective], Gradient] | None" = None,
+        chunk: int | None = None,
+        counts: Mapping[str, int] | None = None,
     ) -> None:
-        self.model, self.weighting, self.step = model, weighting, step
+        self.model, self.weighting, self.step, self.chunk = model, weighting, step, chunk
         coordinates = model.problem.coordinates
         self.points = {
             name: {key: value.detach().requires_grad_(key in coordinates) for key, value in quantities.items()}
             for name, quantities in points.items()
         }
+        self.counts = dict(counts or {name: len(next(iter(group.values()))) for name, group in self.points.items()})
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.terms: dict[str, Tensor] = {}
 
@@ -62,9 +69,33 @@ class Objective:
         if torch.is_grad_enabled():
             return self._evaluate({})
         frozen = {name: parameter.detach() for name, parameter in self.model.named_parameters()}
-        with torch.enable_grad():
-            rows = self._evaluate(frozen)
-        return {name: row.detach() for name, row in rows.items()}
+        found: dict[str, list[Tensor]] = {}
+        for part in self.parts():
+            with torch.enable_grad():
+                rows = part._evaluate(frozen)
+            for name, row in rows.items():
+                found.setdefault(name, []).append(row.detach())
+        return {name: torch.cat(pieces) for name, pieces in found.items()}
+
+    @property
+    def count(self) -> int:
+        """How many points there are, of all constraints together."""
+        return sum(len(next(iter(group.values()))) for group in self.points.values())
+
+    def parts(self) -> "list[Objective]":
+        """Return objectives of at most `chunk` points or so, whose losses, terms and gradients add up to these."""
+        if self.chunk is None or self.count <= self.chunk:
+            return [self]
+        # No more pieces than points of the largest constraint, so that none is empty.
+        largest = max(len(next(iter(group.values()))) for group in self.points.values())
+        pieces = min(math.ceil(self.count / self.chunk), largest)
+        parts: list[dict[str, Points]] = [{} for _ in range(pieces)]
+        for name, group in self.points.items():
+            for piece, part in enumerate(parts):
+                some = {key: value.detach().tensor_split(pieces)[piece] for key, value in group.items()}
+                if len(next(iter(some.values()))):
+                    part[name] = some
+        return [Objective(self.model, part, self.weighting, counts=self.counts) for part in parts]
 
     def _evaluate(self, parameters: dict[str, Tensor]) -> Points:
         rows: Points = {}
@@ -80,8 +111,7 @@ class Objective:
 
     def scale(self, row: str) -> float:
         """Return √(w/N) of a residual, which is named after its constraint: `equation` or `equation.momentum_x`."""
-        points = self.points[row.split(".")[0]]
-        return self.weighting.scale(row, len(next(iter(points.values()))))
+        return self.weighting.scale(row, self.counts[row.split(".")[0]])
 
     def loss(self) -> Tensor:
         """Return L, of shape ()."""
@@ -173,10 +203,20 @@ class Objective:
 
     def __call__(self) -> Tensor:
         """Set the gradient of every parameter and return the loss, without its graph."""
-        loss, self.terms, gradients = self.step(self) if self.step else self.gradient()
+        first, *others = self.parts()
+        loss, self.terms, gradients = self._first_order(first)
+        for part in others:
+            more = self._first_order(part)
+            loss = loss + more.loss
+            gradients = tuple(one + other for one, other in zip(gradients, more.gradients, strict=True))
+            for name, term in more.terms.items():
+                self.terms[name] = self.terms[name] + term if name in self.terms else term
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
         return loss
+
+    def _first_order(self, part: "Objective") -> Gradient:
+        return self.step(part) if self.step else part.gradient()
 
     def _remember(self, scaled: Points) -> None:
         """Keep the weighted mean square of each residual, on the device: reading it is the caller's synchronisation."""

@@ -19,11 +19,14 @@ from pinn.compilation import Compile, CompiledStep
 from pinn.engines import choose_engines
 from pinn.errors import InputError
 from pinn.evaluation import require_grid
+from pinn.memory import Chunk, check_chunk, choose_chunk, out_of_memory_in_one_line
 from pinn.metrics import measure
+from pinn.objective import Objective
 from pinn.plan import plan
 from pinn.problems import Problem
 from pinn.sampling import Collocation, Sampler, Sobol
 from pinn.solution import DTYPES, Solution, build_model, write_recipe
+from pinn.threads import using_threads
 from pinn.training import Stage, Training
 from pinn.training.callbacks import Checkpoints, ProgressBar, Scalars, Signals
 from pinn.weighting import Weighting
@@ -44,6 +47,8 @@ def solve(
     seed: int = 0,
     dtype: str = "float64",
     compile: Compile = "auto",
+    chunk: Chunk = "auto",
+    threads: int | None = 1,
     accelerator: str = "auto",
     engine: str = "auto",
     grid: int = 101,
@@ -72,6 +77,9 @@ def solve(
         dtype: float64 or float32.
         compile: whether steps of first order are compiled: True, False, or "auto", which weighs the time that it takes;
             see `pinn.compilation`.
+        chunk: how many points are evaluated at a time: a number, None for all, or "auto" for what fits into memory.
+        threads: of torch on the CPU while this function runs, after which they are as many as before; None changes
+            nothing. Small networks gain little from a second one, and lose a lot where another program needs it.
         accelerator: auto, cpu, gpu or mps.
         engine: how derivatives are computed: reverse, taylor, or auto for the one with less work in each constraint.
         grid: nodes a coordinate of the mesh grid on which `metrics` are measured; with more than three coordinates
@@ -84,29 +92,32 @@ def solve(
     started = time.perf_counter()
     console = Console(stderr=True, quiet=not progress)
     require_grid(problem.domain, grid)
-    training, recipe = prepare(
-        problem=problem,
-        network=network,
-        stages=stages,
-        collocation=partial(
-            Collocation, sampler=sampler or Sobol(), points=points, boundary_points=boundary_points, counts=counts
-        ),
-        weighting=weighting,
-        weights=weights,
-        seconds=seconds,
-        seed=seed,
-        dtype=dtype,
-        compile=compile,
-        accelerator=accelerator,
-        engine=engine,
-        console=console,
-    )
-    fit(training, console=console)
-    solution = Solution(training.model, recipe, history=training.history)
-    solution.metrics = measure(training, solution.evaluate(grid), seed=seed, started=started)
+    with using_threads(threads):
+        training, recipe = prepare(
+            problem=problem,
+            network=network,
+            stages=stages,
+            collocation=partial(
+                Collocation, sampler=sampler or Sobol(), points=points, boundary_points=boundary_points, counts=counts
+            ),
+            weighting=weighting,
+            weights=weights,
+            seconds=seconds,
+            seed=seed,
+            dtype=dtype,
+            compile=compile,
+            chunk=chunk,
+            accelerator=accelerator,
+            engine=engine,
+            console=console,
+        )
+        fit(training, console=console)
+        solution = Solution(training.model, recipe, history=training.history)
+        solution.metrics = measure(training, solution.evaluate(grid), seed=seed, started=started)
     return solution
 
 
+@out_of_memory_in_one_line()
 def prepare(
     *,
     problem: Problem,
@@ -119,6 +130,7 @@ def prepare(
     seed: int,
     dtype: str,
     compile: Compile,
+    chunk: Chunk,
     accelerator: str,
     engine: str,
     target_error: float | None = None,
@@ -140,6 +152,7 @@ def prepare(
     step = CompiledStep(
         compile, say=lambda line: console.print(f"[bold]compile[/bold] {escape(line)}", highlight=False)
     )
+    check_chunk(chunk)
     device = choose_device(accelerator, precision, console)
     points = collocation(problem, seed=seed).to(device, precision)
     problem.to(device, precision)
@@ -158,7 +171,10 @@ def prepare(
     model.engines = engines.by_constraint
     console.print(f"[bold]engine[/bold] {engines.reason}", highlight=False)
     chosen.weighting.check([row for name in draw for row in _row_names(model, name, draw[name])])
-    training = Training(model, points, chosen.weighting, chosen.stages, seconds, target_error, step)
+    at_a_time = choose_chunk(chunk, Objective(model, draw, chosen.weighting))
+    if chunk == "auto" and at_a_time is not None:
+        console.print(f"[bold]chunk[/bold] {at_a_time} points at a time fit into the free memory", highlight=False)
+    training = Training(model, points, chosen.weighting, chosen.stages, seconds, target_error, step, at_a_time)
     return training, write_recipe(problem, chosen.network, precision)
 
 
@@ -189,6 +205,7 @@ def choose_device(accelerator: str, dtype: torch.dtype, console: Console) -> tor
     return torch.device("cuda" if accelerator == "gpu" else accelerator)
 
 
+@out_of_memory_in_one_line()
 def fit(
     training: Training,
     *,

@@ -99,6 +99,15 @@ def test_what_is_compiled_has_the_same_bits_and_no_writes(name: str, monkeypatch
     }
 
 
+def test_what_is_held_fixed_may_change() -> None:
+    problem, step = Decay(), stepper("captured")
+    model = model_of(problem)
+    first = next(model.network.parameters())
+    for trained in (True, False, True):
+        first.requires_grad_(trained)
+        assert_same_bits(step, Objective(model, points_of(problem), Fixed()))
+
+
 class Peeking(Problem):
     """u' + u = a function of x, which may look at its numbers so that no graph can hold it."""
 

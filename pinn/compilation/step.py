@@ -118,7 +118,9 @@ class CompiledStep:
         model = objective.model
         state = {name: value.detach() for name, value in (*model.named_parameters(), *model.named_buffers())}
         points = {name: {key: x.detach() for key, x in group.items()} for name, group in objective.points.items()}
-        form = tuple((name, key, len(x)) for name, group in points.items() for key, x in group.items())
+        sizes = tuple((name, key, len(x)) for name, group in points.items() for key, x in group.items())
+        # A stage may hold a part of the network fixed.
+        form = sizes, tuple(parameter.requires_grad for parameter in model.parameters())
         if form in self._graphs:
             graph, rows = self._graphs[form]
             return Gradient(*graph(state, points, self._scales_of(objective, rows)))

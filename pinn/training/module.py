@@ -55,6 +55,7 @@ class Training(LightningModule):
         seconds: float | None = None,
         target_error: float | None = None,
         step: CompiledStep | None = None,
+        chunk: int | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -73,6 +74,7 @@ class Training(LightningModule):
         self.model, self.collocation, self.weighting = model, collocation, weighting
         self.stages, self.seconds, self.target_error = dict(stages), seconds, target_error
         self.first_order = step or CompiledStep(compile=False)
+        self.chunk = chunk
         self.stage_optimizers = [stage.optimizer(self.select_part(name, stage)) for name, stage in self.stages.items()]
         self.schedules = [
             stage.schedule(optimizer) if stage.schedule else None
@@ -118,7 +120,7 @@ class Training(LightningModule):
 
     def on_train_start(self) -> None:
         """Start the clock and the first stage."""
-        self.held_out = Objective(self.model, self.collocation(HELD_OUT), self.weighting)
+        self.held_out = self._objective_at(self.collocation(HELD_OUT))
         self.held_out_reference = self._look_up_reference()
         self._started = time.perf_counter() - self.seconds_trained
         if self.status != "running":
@@ -165,7 +167,7 @@ class Training(LightningModule):
         self.objective = None
         self.model.load_state_dict(self.best_state)
         self.select_part(list(self.stages)[self.stage], self._current()[0])
-        first = Objective(self.model, self.collocation(self.step), self.weighting)
+        first = self._objective_at(self.collocation(self.step))
         self.weighting.adapt(first.jacobian_by_residual)
         self._expect()
         self._close_block()
@@ -184,13 +186,16 @@ class Training(LightningModule):
         draw = start + (self.step_in_stage // stage.resample * stage.resample if stage.resample else 0)
         if self.objective is None or self._draw != draw:
             points = self.collocation(draw, self._residual, stage.draws)
-            self.objective, self._draw = Objective(self.model, points, self.weighting, self.first_order), draw
+            self.objective, self._draw = self._objective_at(points), draw
         return self.objective
+
+    def _objective_at(self, points: Mapping[str, Points]) -> Objective:
+        return Objective(self.model, points, self.weighting, self.first_order, self.chunk)
 
     @torch.no_grad()
     def _residual(self, name: str, points: Points) -> Tensor:
         """Return the size of all scaled residuals of a constraint together, (points,)."""
-        rows = Objective(self.model, {name: points}, self.weighting).vector()
+        rows = self._objective_at({name: points}).vector()
         return torch.linalg.vector_norm(rows.reshape(-1, len(next(iter(points.values())))), dim=0)
 
     def _out_of_time(self, share: float = 1.0) -> bool:
@@ -290,6 +295,7 @@ class Training(LightningModule):
             "points": self.objective and {name: _copy(group) for name, group in self.objective.points.items()},
             "draw": self._draw,
             "way": self.first_order.way,
+            "chunk": self.chunk,
             "status": self.status,
         }
 
@@ -313,8 +319,9 @@ class Training(LightningModule):
             # Adaptive points follow from the model as it was when they were drawn.
             device = next(self.model.parameters()).device
             points = {name: {k: v.to(device) for k, v in group.items()} for name, group in saved["points"].items()}
-            self.objective = Objective(self.model, points, self.weighting, self.first_order)
+            self.objective = self._objective_at(points)
             self._draw = saved["draw"]
+        self.chunk = saved["chunk"]
         if saved["way"] != "eager":
             self.first_order.settle(saved["way"])
         self.status = saved["status"]

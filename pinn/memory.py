@@ -1,0 +1,111 @@
+"""How many points fit into memory at a time, and what to say when they do not."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from pinn.errors import InputError
+from pinn.objective import Objective
+
+Chunk = Literal["auto"] | int | None
+
+SHARE = 0.5
+"""Of the free memory that a step may use: other programs and the allocator's gaps need some too."""
+POINTS_TO_MEASURE = 256
+
+
+def check_chunk(chunk: Any) -> Chunk:
+    """Return what was given for `chunk`, or raise InputError."""
+    if chunk in ("auto", None) or (isinstance(chunk, int) and not isinstance(chunk, bool) and chunk >= 1):
+        return chunk
+    raise InputError(f"chunk must be auto, null or a whole number of at least 1; it was given {chunk!r}.")
+
+
+def choose_chunk(chunk: Chunk, objective: Objective) -> int | None:
+    """Return how many points to evaluate at a time; None for all of them.
+
+    `auto` counts the bytes of all tensors that a step on a few points makes, as if none were freed before the end. That
+    is two to three times what is needed at any moment, and the same on every machine; free memory is not.
+
+    Args:
+        chunk: a number, None, or "auto".
+        objective: of the training.
+    """
+    if chunk != "auto":
+        return chunk
+    free = free_memory(objective.parameters[0].device)
+    points = objective.count
+    if free is None or points <= POINTS_TO_MEASURE:
+        return None
+    fitting = int(SHARE * free / bytes_per_point(objective))
+    return None if fitting >= points else max(POINTS_TO_MEASURE, fitting)
+
+
+def bytes_per_point(objective: Objective) -> float:
+    """Return how many bytes a step makes for each point, where the constraints have their shares of the points."""
+    pieces = math.ceil(objective.count / POINTS_TO_MEASURE)
+    part = Objective(objective.model, objective.points, objective.weighting, chunk=POINTS_TO_MEASURE).parts()[0]
+    with _Bytes() as made:
+        part.gradient()
+    return made.bytes * pieces / objective.count
+
+
+class _Bytes(TorchDispatchMode):
+    """Counts the bytes of the tensors that are made while it is active."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = function(*args, **(kwargs or {}))
+        if not function.is_view:
+            made = result if isinstance(result, tuple | list) else [result]
+            self.bytes += sum(tensor.numel() * tensor.element_size() for tensor in made if isinstance(tensor, Tensor))
+        return result
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Return the bytes that are free on a device, within the limits of a container; None where that is unknown."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    known = [_available(), _left_in_container()]
+    return min((value for value in known if value is not None), default=None)
+
+
+def _available() -> int | None:
+    path = Path("/proc/meminfo")
+    if not path.exists():
+        return None
+    lines = dict(line.split(":") for line in path.read_text().splitlines())
+    return 1024 * int(lines["MemAvailable"].split()[0])
+
+
+def _left_in_container() -> int | None:
+    limit, used = (Path("/sys/fs/cgroup") / name for name in ("memory.max", "memory.current"))
+    if not limit.exists() or not used.exists() or limit.read_text().strip() == "max":
+        return None
+    return int(limit.read_text()) - int(used.read_text())
+
+
+@contextmanager
+def out_of_memory_in_one_line() -> Iterator[None]:
+    """Turn torch's ways to say that memory is exhausted into one error that names what to change."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # The allocator of the CPU has no exception of its own.
+        said = isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)
+        if not said and "not enough memory" not in str(error):
+            raise
+        raise InputError(
+            "out of memory; a smaller chunk= bounds the memory of steps and evaluations. The Jacobian of "
+            "Levenberg-Marquardt and least squares holds residuals × parameters numbers: take fewer points= or a "
+            "smaller network. Figures and errors are as large as grid=."
+        ) from error
