@@ -247,3 +247,18 @@ def test_wrong_coordinates_and_outputs(engine: Engine) -> None:
         engine(network, (x, torch.arange(3)))
     with pytest.raises(ShapeError, match=r"returned shape \(3,\) for 3 points"):
         engine(lambda z: network(z)[:, 0], (x, x))
+
+
+def test_the_numbers_are_right_while_the_needs_are_found() -> None:
+    """A residual that branches, or that others see, must not meet wrong numbers even then."""
+    x = coordinates(2, points=4, seed=0)
+    for network in (seeded(lambda: Plain(2, 1)), seeded(lambda: Affine(2, 1))):
+        seen: list[Tensor] = []
+
+        def rows(engine: Engine, network: nn.Module = network, seen: list[Tensor] = seen) -> None:
+            (u,) = engine(network, x)
+            seen.append(torch.stack((u, partial(u, x[0], x[1]), partial(u, x[1], x[1], x[0]), laplacian(u, x))))
+
+        discover(rows)
+        rows(Reverse())
+        torch.testing.assert_close(*seen, rtol=1e-12, atol=1e-14)  # round-off
