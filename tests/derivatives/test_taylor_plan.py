@@ -5,7 +5,7 @@ import torch
 from nets import Plain, seeded
 from torch import nn
 
-from pinn.derivatives import laplacian, partial
+from pinn.derivatives import laplacian
 from pinn.derivatives.linked import Slot
 from pinn.derivatives.taylor import Hutchinson, Reverse, Taylor, choose, discover
 from pinn.derivatives.taylor import choice as choice_module
@@ -88,11 +88,3 @@ def test_a_laplacian_of_a_hundred_coordinates_is_for_taylor() -> None:
     assert found.name == "taylor"
     forward, backward = (float(word) for word in found.reason.split() if word[0].isdigit())
     assert backward > 4 * forward
-
-
-def test_the_warning_points_to_the_caller() -> None:
-    network = nn.Sequential(nn.Linear(1, 2), nn.ELU(), nn.Linear(2, 1)).double()
-    x = torch.rand(3, dtype=torch.float64, requires_grad=True)
-    with pytest.warns(UserWarning, match="has no rule") as caught:
-        choose("auto", lambda engine: partial(engine(network, x)[0], x), list(network.parameters()))
-    assert caught[0].filename == __file__
