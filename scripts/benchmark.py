@@ -3,6 +3,7 @@
 accuracy      every shipped problem with its defaults, whole process from command to exit, seeds 0, 1, 2; see --help
 derivatives   loss and parameter gradient with the taylor engine against nested reverse mode
 speed         steps and Jacobians against plain torch, the trainer, and the time to the first step
+growth        time and memory of a step with the number of points, the width and the dimension
 """
 
 import importlib
@@ -11,7 +12,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-NAMES = ("accuracy", "derivatives", "speed")
+NAMES = ("accuracy", "derivatives", "speed", "growth")
 RESULTS = Path("outputs") / "benchmarks"
 
 
