@@ -66,6 +66,7 @@ def build(config: Mapping[str, Any], console: Console) -> tuple[Training, dict[s
         chunk=config["chunk"],
         accelerator=config["trainer"].get("accelerator"),
         engine=config["engine"],
+        hard=config["hard"],
         console=console,
     )
 

@@ -127,5 +127,29 @@ def _evaluate_block(model: Model, points: Points) -> tuple[Points, Points, Point
     return fields, exact, {name: row.detach() for name, row in residuals.items()}
 
 
+@torch.no_grad()
+def built_in_residuals(model: Model, count: int = 1000) -> Points:
+    """Return the residuals that are built in, by name, (points,) each, at random points of their regions.
+
+    They are round-off, and that is to be seen rather than believed.
+
+    Args:
+        model: the problem and the network.
+        count: number of points.
+    """
+    like = next(model.parameters())
+    rows: Points = {}
+    for name, constraint in model.problem.constraints().items():
+        if any(row.split(".")[0] == name for row in model.hard.rows):
+            unit = torch.rand(
+                count, constraint.region.dimension, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+            )
+            points = constraint.region.points(unit.to(like))
+            with torch.enable_grad():
+                leaves = {key: x.requires_grad_(key in model.problem.coordinates) for key, x in points.items()}
+                rows |= model.problem.residuals(name, leaves, model.fields)
+    return {name: row.detach().cpu() for name, row in rows.items() if name in model.hard.rows}
+
+
 def _join(blocks: list[Points], shape: torch.Size) -> dict[str, Tensor]:
     return {name: torch.cat([block[name] for block in blocks]).reshape(shape).cpu() for name in blocks[0]}

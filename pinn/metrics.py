@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from pinn.evaluation import Evaluation
+from pinn.evaluation import Evaluation, built_in_residuals
 from pinn.training import Training
 
 SCHEMA = 1
@@ -49,7 +49,10 @@ def measure(training: Training, evaluation: Evaluation, *, seed: int, started: f
         "relative_l2_total": evaluation.relative_l2_total,
         "max_error": evaluation.max_error,
         "reference": None if reference is None else {"kind": reference.kind, "error": reference.error},
-        "residual_rms": {name: value**0.5 / training.weighting.scale(name, 1) for name, value in weights.items()},
+        "residual_rms": {
+            **{name: value**0.5 / training.weighting.scale(name, 1) for name, value in weights.items()},
+            **{name: row.square().mean().sqrt().item() for name, row in built_in_residuals(model).items()},
+        },
         "unknowns": {name: value.item() for name, value in problem.named_parameters()},
         "wall_seconds": {
             "setup": total - training.seconds_trained,

@@ -8,13 +8,14 @@ from torch import Tensor, nn
 from pinn.derivatives.taylor import Engine, Reverse
 from pinn.domains import Points
 from pinn.errors import InputError
+from pinn.hard_conditions import HardConditions
 from pinn.networks import Scaled
 from pinn.problems import Problem
 
 
-def scaled(problem: Problem, network: nn.Module) -> "Model":
+def scaled(problem: Problem, network: nn.Module, hard: HardConditions | None = None) -> "Model":
     """Put a problem and a network together, inputs scaled to the domain."""
-    return Model(problem, Scaled(network, problem.domain.lower, problem.domain.upper))
+    return Model(problem, Scaled(network, problem.domain.lower, problem.domain.upper), hard)
 
 
 class Model(nn.Module):
@@ -24,13 +25,14 @@ class Model(nn.Module):
     `problem.…`.
 
     Attributes:
+        hard: the conditions that are built into the fields; their residuals are left out.
         engines: how the network is evaluated for the residuals of a constraint, by its name; nested reverse mode where
             nothing is said. See `pinn.engines`.
     """
 
-    def __init__(self, problem: Problem, network: nn.Module) -> None:
+    def __init__(self, problem: Problem, network: nn.Module, hard: HardConditions | None = None) -> None:
         super().__init__()
-        self.problem, self.network = problem, network
+        self.problem, self.network, self.hard = problem, network, hard or HardConditions(problem)
         self.engines: Mapping[str, Engine] = {}
 
     def fields(self, points: Points, engine: Engine | None = None) -> Points:
@@ -42,7 +44,8 @@ class Model(nn.Module):
         """
         engine = engine or Reverse()
         outputs = engine(self._outputs, [points[name] for name in self.problem.coordinates])
-        return self.problem.apply_ansatz(points, dict(zip(self.problem.fields, outputs, strict=True)))
+        fields = self.hard.apply(points, dict(zip(self.problem.fields, outputs, strict=True)))
+        return self.problem.apply_ansatz(points, fields)
 
     def _outputs(self, coordinates: Tensor) -> Tensor:
         outputs = self.network(coordinates)
@@ -55,7 +58,7 @@ class Model(nn.Module):
         return outputs
 
     def forward(self, constraint: str, points: Points, engine: Engine | None = None) -> Points:
-        """Return the residuals of one constraint by name, (points,) each.
+        """Return the residuals of one constraint by name, (points,) each, but for those that are built in.
 
         Args:
             constraint: its name.
@@ -63,7 +66,8 @@ class Model(nn.Module):
             engine: evaluates the network; by default the one that `engines` gives this constraint.
         """
         engine = engine or self.engines.get(constraint)
-        return self.problem.residuals(constraint, points, lambda at: self.fields(at, engine))
+        rows = self.problem.residuals(constraint, points, lambda at: self.fields(at, engine))
+        return {name: row for name, row in rows.items() if name not in self.hard.rows}
 
     def check(self, points: Mapping[str, Points]) -> None:
         """Raise InputError for what would be silently wrong later.

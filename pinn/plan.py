@@ -76,7 +76,7 @@ def plan(
     if network is None and linear and len(problem.coordinates) <= MOST_COORDINATES:
         unknowns = min(_count_rows(problem, collocation) // ROWS_PER_UNKNOWN, MOST_UNKNOWNS)
         network = partial(RandomFeatures, features=max(1, unknowns // len(problem.fields)))
-    if network is not None and linear and _is(network, RandomFeatures) and "scale" not in _arguments(network):
+    if network is not None and linear and makes(network, RandomFeatures) and "scale" not in _arguments(network):
         features = _arguments(network).get("features", signature(RandomFeatures).parameters["features"].default)
         found = find_scale(problem, collocation, features)
         chosen = ", ".join(f"{value:.3g} in {key}" for value, key in zip(found.scale, problem.coordinates, strict=True))
@@ -88,10 +88,10 @@ def plan(
             network = partial(network, scale=found.scale)
     if network is None:
         network = partial(Refined, features=max(1, REFINEMENT // len(problem.fields)))
-    if stages is None and linear and _is(network, RandomFeatures):
+    if stages is None and linear and makes(network, RandomFeatures):
         reasons.append("one least-squares solve")
         stages = {"lstsq": Stage(LeastSquares, steps=1, block=1, resample=0)}
-    elif stages is None and _is(network, Refined):
+    elif stages is None and makes(network, Refined):
         reasons.append("Levenberg-Marquardt for a tanh network, then least squares for the features of its layers")
         rows = ROWS_PER_REFINEMENT_UNKNOWN * REFINEMENT
         stages = refinement(draws=math.ceil(rows / _count_rows(problem, collocation)))
@@ -114,7 +114,8 @@ def _count_rows(problem: Problem, collocation: Collocation) -> int:
     return Objective(model.to(next(collocation.buffers())), collocation(0), Equilibrated()).rows
 
 
-def _is(network: NetworkFactory, kind: type) -> bool:
+def makes(network: NetworkFactory, kind: type) -> bool:
+    """Tell whether a factory makes networks of a class."""
     return (network.func if isinstance(network, partial) else network) is kind
 
 

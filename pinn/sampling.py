@@ -2,7 +2,7 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -151,6 +151,10 @@ class Collocation(nn.Module):
                 self.register_buffer(
                     f"pool_{name}", sampler.design(sampler.pool * count, region.dimension), persistent=False
                 )
+
+    def leave_out(self, names: Sequence[str]) -> None:
+        """Draw no more points of these constraints."""
+        self.regions = {name: region for name, region in self.regions.items() if name not in names}
 
     def forward(self, draw: int, residual: Residual | None = None, sets: int = 1) -> dict[str, Points]:
         """Return the points of draw number `draw` by constraint, (points,) each.

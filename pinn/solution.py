@@ -1,7 +1,7 @@
 """A solved problem: fields at any points, saved and loaded as one file."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from pinn import checkpoint
 from pinn.errors import InputError
 from pinn.evaluation import POINTS_AT_ONCE, Evaluation, evaluate, evaluation_points
+from pinn.hard_conditions import Condition, HardConditions
 from pinn.model import Model, scaled
+from pinn.networks import PeriodicInputs
 from pinn.problems import Problem
 from pinn.recipes import describe, rebuild
 
@@ -115,6 +117,7 @@ def load(
             problem or rebuild(recipe["problem"], trust),
             network or partial(rebuild, recipe["network"], trust),
             DTYPES[recipe["dtype"]],
+            [Condition(**condition) for condition in recipe.get("hard", ())],
         )
         model.load_state_dict(content["state"])
     except InputError:
@@ -124,21 +127,31 @@ def load(
     return Solution(model, recipe, content.get("metrics", {}), content.get("history", []))
 
 
-def build_model(problem: Problem, network: Callable[..., nn.Module], dtype: torch.dtype) -> Model:
+def build_model(
+    problem: Problem, network: Callable[..., nn.Module], dtype: torch.dtype, conditions: Sequence[Condition] = ()
+) -> Model:
     """Put a problem and a network together, inputs scaled to the domain.
 
     Args:
         problem: the problem.
         network: called with the numbers of inputs and outputs.
         dtype: of parameters and buffers.
+        conditions: what is built into the fields.
     """
-    return scaled(problem, network(inputs=len(problem.coordinates), outputs=len(problem.fields))).to(dtype)
+    hard = HardConditions(problem, conditions)
+    periodic = [problem.coordinates.index(name) for name in hard.periodic]
+    seen = PeriodicInputs.seen(len(problem.coordinates), periodic)
+    inside = network(inputs=seen, outputs=len(problem.fields))
+    return scaled(problem, PeriodicInputs(inside, periodic) if periodic else inside, hard).to(dtype)
 
 
-def write_recipe(problem: Problem, network: Callable[..., nn.Module], dtype: torch.dtype) -> dict[str, Any]:
+def write_recipe(
+    problem: Problem, network: Callable[..., nn.Module], dtype: torch.dtype, conditions: Sequence[Condition] = ()
+) -> dict[str, Any]:
     """Return plain values from which `load` builds the same model."""
     return {
         "problem": describe(partial(type(problem), **problem.arguments)),
         "network": describe(network),
         "dtype": str(dtype).removeprefix("torch."),
+        "hard": [asdict(condition) for condition in conditions],
     }

@@ -19,10 +19,12 @@ from pinn.compilation import Compile, CompiledStep
 from pinn.engines import choose_engines
 from pinn.errors import InputError
 from pinn.evaluation import require_grid
+from pinn.hard_conditions import choose_conditions
 from pinn.memory import Chunk, check_chunk, choose_chunk, out_of_memory_in_one_line
 from pinn.metrics import measure
+from pinn.networks import RandomFeatures
 from pinn.objective import Objective
-from pinn.plan import plan
+from pinn.plan import makes, plan
 from pinn.problems import Problem
 from pinn.sampling import Collocation, Sampler, Sobol
 from pinn.solution import DTYPES, Solution, build_model, write_recipe
@@ -51,6 +53,7 @@ def solve(
     threads: int | None = 1,
     accelerator: str = "auto",
     engine: str = "auto",
+    hard: bool | str = "auto",
     grid: int = 101,
     progress: bool = True,
 ) -> Solution:
@@ -82,6 +85,8 @@ def solve(
             nothing. Small networks gain little from a second one, and lose a lot where another program needs it.
         accelerator: auto, cpu, gpu or mps.
         engine: how derivatives are computed: reverse, taylor, or auto for the one with less work in each constraint.
+        hard: whether conditions are built into the fields where that can be: True, False, or "auto", which leaves it
+            for random features; see `pinn.hard_conditions`.
         grid: nodes a coordinate of the mesh grid on which `metrics` are measured; with more than three coordinates
             grid² scattered points.
         progress: whether to show how it goes.
@@ -109,6 +114,7 @@ def solve(
             chunk=chunk,
             accelerator=accelerator,
             engine=engine,
+            hard=hard,
             console=console,
         )
         fit(training, console=console)
@@ -133,6 +139,7 @@ def prepare(
     chunk: Chunk,
     accelerator: str,
     engine: str,
+    hard: bool | str,
     target_error: float | None = None,
     console: Console,
 ) -> tuple[Training, dict[str, Any]]:
@@ -159,9 +166,14 @@ def prepare(
     chosen = plan(problem, points, network, stages, weighting, weights)
     if None in (network, stages, weighting):
         console.print(f"[bold]plan[/bold] {chosen.reason}", highlight=False)
+    found = choose_conditions(hard, problem, fixed_features=makes(chosen.network, RandomFeatures))
+    if found is not None:
+        console.print(f"[bold]hard[/bold] {found.describe()}", highlight=False)
+    conditions = found.conditions if found else ()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = build_model(problem, chosen.network, precision).to(device)
+        model = build_model(problem, chosen.network, precision, conditions).to(device)
+    points.leave_out([name for name, few in points(0).items() if not _row_names(model, name, few)])
     draw = points(0)
     model.check(draw)
     with warnings.catch_warnings():
@@ -170,12 +182,13 @@ def prepare(
         engines = choose_engines(engine, model, draw)
     model.engines = engines.by_constraint
     console.print(f"[bold]engine[/bold] {engines.reason}", highlight=False)
-    chosen.weighting.check([row for name in draw for row in _row_names(model, name, draw[name])])
+    # A weight for a condition that is built in does no harm.
+    chosen.weighting.check([*model.hard.rows, *(row for name in draw for row in _row_names(model, name, draw[name]))])
     at_a_time = choose_chunk(chunk, Objective(model, draw, chosen.weighting))
     if chunk == "auto" and at_a_time is not None:
         console.print(f"[bold]chunk[/bold] {at_a_time} points at a time fit into the free memory", highlight=False)
     training = Training(model, points, chosen.weighting, chosen.stages, seconds, target_error, step, at_a_time)
-    return training, write_recipe(problem, chosen.network, precision)
+    return training, write_recipe(problem, chosen.network, precision, conditions)
 
 
 def _row_names(model: nn.Module, constraint: str, points: Mapping[str, torch.Tensor]) -> list[str]:

@@ -1,8 +1,9 @@
 """Plain modules that map points (points, inputs) to outputs (points, outputs). They know no PDE."""
 
 from pinn.networks.mlp import MLP
+from pinn.networks.periodic_inputs import PeriodicInputs
 from pinn.networks.random_features import RandomFeatures
 from pinn.networks.refined import Refined
 from pinn.networks.scaled import Scaled
 
-__all__ = ["MLP", "RandomFeatures", "Refined", "Scaled"]
+__all__ = ["MLP", "PeriodicInputs", "RandomFeatures", "Refined", "Scaled"]

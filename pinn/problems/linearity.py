@@ -3,10 +3,12 @@
 from functools import partial
 
 import torch
-from torch import Tensor
 
 from pinn.domains import Points
 from pinn.problems.problem import Problem
+from pinn.problems.random_fields import Field, random_field
+
+Fields = dict[str, Field]
 
 POINTS = 32
 """Of each constraint; an identity that holds at so many random ones holds everywhere."""
@@ -21,7 +23,7 @@ def is_linear(problem: Problem) -> bool:
     if any(parameter.requires_grad for parameter in problem.parameters()):
         return False
     generator = torch.Generator().manual_seed(0)
-    f, g = (_random_fields(problem, generator) for _ in range(2))
+    f, g = ({field: random_field(problem, generator) for field in problem.fields} for _ in range(2))
     for name, constraint in problem.constraints().items():
         unit = torch.rand(POINTS, constraint.region.dimension, generator=generator, dtype=torch.float64)
         points = {
@@ -42,27 +44,6 @@ def is_linear(problem: Problem) -> bool:
     return True
 
 
-Sines = dict[str, tuple[Tensor, Tensor]]
-
-
-def _random_fields(problem: Problem, generator: torch.Generator) -> Sines:
-    """Draw frequencies and a phase for each field."""
-    size = len(problem.coordinates)
-    return {
-        field: (
-            torch.randn(size, generator=generator, dtype=torch.float64),
-            torch.rand((), generator=generator, dtype=torch.float64),
-        )
-        for field in problem.fields
-    }
-
-
-def _combine(problem: Problem, at: Points, a: float, f: Sines, b: float, g: Sines) -> Points:
+def _combine(problem: Problem, at: Points, a: float, f: Fields, b: float, g: Fields) -> Points:
     """Return a f + b g with the problem's ansatz, as the network's fields would come."""
-
-    def sine(frequencies: Tensor, phase: Tensor) -> Tensor:
-        terms = zip(frequencies, problem.coordinates, strict=True)
-        return torch.sin(sum((w * at[name] for w, name in terms), phase))
-
-    outputs = {field: a * sine(*f[field]) + b * sine(*g[field]) for field in problem.fields}
-    return problem.apply_ansatz(at, outputs)
+    return problem.apply_ansatz(at, {field: a * f[field](at) + b * g[field](at) for field in problem.fields})
