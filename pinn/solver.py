@@ -53,7 +53,7 @@ def solve(
     threads: int | None = 1,
     accelerator: str = "auto",
     engine: str = "auto",
-    hard: bool | str = "auto",
+    hard: bool = False,
     grid: int = 101,
     progress: bool = True,
 ) -> Solution:
@@ -85,8 +85,7 @@ def solve(
             nothing. Small networks gain little from a second one, and lose a lot where another program needs it.
         accelerator: auto, cpu, gpu or mps.
         engine: how derivatives are computed: reverse, taylor, or auto for the one with less work in each constraint.
-        hard: whether conditions are built into the fields where that can be: True, False, or "auto", which leaves it
-            for random features; see `pinn.hard_conditions`.
+        hard: whether conditions are built into the fields where that can be; see `pinn.hard_conditions`.
         grid: nodes a coordinate of the mesh grid on which `metrics` are measured; with more than three coordinates
             grid² scattered points.
         progress: whether to show how it goes.
@@ -139,7 +138,7 @@ def prepare(
     chunk: Chunk,
     accelerator: str,
     engine: str,
-    hard: bool | str,
+    hard: bool,
     target_error: float | None = None,
     console: Console,
 ) -> tuple[Training, dict[str, Any]]:

@@ -33,23 +33,20 @@ class Found:
         return f"{built} built in" + (f"; trained are {rest}" if rest else "")
 
 
-def choose_conditions(hard: bool | str, problem: Problem, fixed_features: bool) -> Found | None:
+def choose_conditions(hard: bool, problem: Problem, fixed_features: bool) -> Found | None:
     """Return what is built in, or None where nothing is to be.
 
     Args:
-        hard: True, False, or "auto": not where features are fixed, for a linear problem of which one least-squares
-            solve meets its conditions to round-off as well.
+        hard: whether anything is.
         problem: the problem.
         fixed_features: whether the network is one of random features, whose scale is found for inputs as they are.
 
     Raises:
-        InputError: `hard` is something else.
+        InputError: `hard` is neither true nor false.
     """
-    if not isinstance(hard, bool) and hard != "auto":
-        raise InputError(f"hard must be true, false or auto; it was given {hard!r}.")
-    if hard is False or (hard == "auto" and fixed_features):
-        return None
-    return find_conditions(problem, periodic=not fixed_features)
+    if not isinstance(hard, bool):
+        raise InputError(f"hard must be true or false; it was given {hard!r}.")
+    return find_conditions(problem, periodic=not fixed_features) if hard else None
 
 
 def find_conditions(problem: Problem, periodic: bool = True) -> Found:
