@@ -98,7 +98,9 @@ def test_the_table_has_every_key_with_its_default() -> None:
         if key in choices:
             expected = "none" if choices[key] in (None, "null") else choices[key]
         else:
-            expected = {"{}": "empty", "[]": "empty", "None": "null", "False": "false"}.get(str(values[key]), str(values[key]))
+            expected = {"{}": "empty", "[]": "empty", "None": "null", "False": "false"}.get(
+                str(values[key]), str(values[key])
+            )
         assert default == expected, key
 
 
