@@ -9,7 +9,7 @@ from pinn.derivatives.taylor import Engine, Reverse
 from pinn.domains import Points
 from pinn.errors import InputError
 from pinn.hard_conditions import HardConditions
-from pinn.networks import Scaled
+from pinn.networks import Refined, Scaled
 from pinn.problems import Problem
 
 
@@ -56,6 +56,27 @@ class Model(nn.Module):
                 f"{expected}: one column for each of {', '.join(self.problem.fields)}."
             )
         return outputs
+
+    def select(self, part: str | None, slab: int | None = None) -> None:
+        """Choose the part of a `pinn.networks.Refined` network that is trained; None for all of it.
+
+        Raises:
+            InputError: a part or a slab of time that the network does not have.
+        """
+        refined = [module for module in self.network.modules() if isinstance(module, Refined)]
+        if part is not None and not (refined and part in Refined.PARTS):
+            raise InputError(
+                f"a stage trains the part {part!r} of a network; only pinn.networks.Refined has parts, "
+                f"{' and '.join(Refined.PARTS)}."
+            )
+        if slab is not None:
+            raise InputError(f"a stage trains slab {slab!r}; only pinn.networks.Slabs has slabs.")
+        for module in refined:
+            module.select(part)
+
+    def place(self, points: Points) -> Points:
+        """Return the points at which the residuals are taken for these points: themselves."""
+        return points
 
     def forward(self, constraint: str, points: Points, engine: Engine | None = None) -> Points:
         """Return the residuals of one constraint by name, (points,) each, but for those that are built in.

@@ -14,8 +14,9 @@ from pinn import checkpoint
 from pinn.errors import InputError
 from pinn.evaluation import POINTS_AT_ONCE, Evaluation, evaluate, evaluation_points
 from pinn.hard_conditions import Condition, HardConditions
+from pinn.marching import Marching
 from pinn.model import Model, scaled
-from pinn.networks import PeriodicInputs
+from pinn.networks import PeriodicInputs, Slabs
 from pinn.problems import Problem
 from pinn.recipes import describe, rebuild
 
@@ -142,6 +143,13 @@ def build_model(
     periodic = [problem.coordinates.index(name) for name in hard.periodic]
     seen = PeriodicInputs.seen(len(problem.coordinates), periodic)
     inside = network(inputs=seen, outputs=len(problem.fields))
+    if isinstance(inside, Slabs):
+        if conditions:
+            raise InputError(
+                "conditions are built into one network, not into slabs of time, of which only the first starts where the "
+                "problem does; choose hard=false or slabs=1."
+            )
+        return Marching(problem, inside).to(dtype)
     return scaled(problem, PeriodicInputs(inside, periodic) if periodic else inside, hard).to(dtype)
 
 

@@ -5,5 +5,6 @@ from pinn.networks.periodic_inputs import PeriodicInputs
 from pinn.networks.random_features import RandomFeatures
 from pinn.networks.refined import Refined
 from pinn.networks.scaled import Scaled
+from pinn.networks.slabs import Slabs
 
-__all__ = ["MLP", "PeriodicInputs", "RandomFeatures", "Refined", "Scaled"]
+__all__ = ["MLP", "PeriodicInputs", "RandomFeatures", "Refined", "Scaled", "Slabs"]

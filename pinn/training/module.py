@@ -14,8 +14,8 @@ from torch.optim import Optimizer
 from pinn.compilation import CompiledStep
 from pinn.domains import Points
 from pinn.errors import InputError
+from pinn.marching import Marching
 from pinn.model import Model
-from pinn.networks import Refined
 from pinn.objective import Objective
 from pinn.sampling import Collocation
 from pinn.training.stage import Stage, advance
@@ -75,7 +75,7 @@ class Training(LightningModule):
         self.stages, self.seconds, self.target_error = dict(stages), seconds, target_error
         self.first_order = step or CompiledStep(compile=False)
         self.chunk = chunk
-        self.stage_optimizers = [stage.optimizer(self.select_part(name, stage)) for name, stage in self.stages.items()]
+        self.stage_optimizers = [stage.optimizer(self.select_part(stage)) for stage in self.stages.values()]
         self.schedules = [
             stage.schedule(optimizer) if stage.schedule else None
             for stage, optimizer in zip(self.stages.values(), self.stage_optimizers, strict=True)
@@ -94,20 +94,13 @@ class Training(LightningModule):
         self.best_state = _copy(model.state_dict())
         self.interrupted = False
         self.objective: Objective | None = None
-        self.select_part(*next(iter(self.stages.items())))
+        self.select_part(next(iter(self.stages.values())))
         self._draw = 0
         self._started = 0.0
 
-    def select_part(self, name: str, stage: Stage) -> list[Tensor]:
+    def select_part(self, stage: Stage) -> list[Tensor]:
         """Hold fixed what the stage does not train, and return the parameters that it trains."""
-        refined = [module for module in self.model.modules() if isinstance(module, Refined)]
-        if stage.part is not None and not (refined and stage.part in Refined.PARTS):
-            raise InputError(
-                f"stage {name!r} trains the part {stage.part!r} of a network; only pinn.networks.Refined has parts, "
-                f"{' and '.join(Refined.PARTS)}."
-            )
-        for module in refined:
-            module.select(stage.part)
+        self.model.select(stage.part, stage.slab)
         return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
     def configure_optimizers(self) -> list[Optimizer]:
@@ -166,9 +159,14 @@ class Training(LightningModule):
         self.best_in_stage = self.best_validation = math.inf
         self.objective = None
         self.model.load_state_dict(self.best_state)
-        self.select_part(list(self.stages)[self.stage], self._current()[0])
+        stage = self._current()[0]
+        self.select_part(stage)
+        before = list(self.stages.values())[self.stage - 1] if self.stage else stage
+        if isinstance(self.model, Marching) and stage.slab and before.slab == stage.slab - 1:
+            self.model.slabs.continue_into(stage.slab)
         first = self._objective_at(self.collocation(self.step))
         self.weighting.adapt(first.jacobian_by_residual)
+        self.held_out_reference = self._look_up_reference()
         self._expect()
         self._close_block()
 
@@ -226,7 +224,8 @@ class Training(LightningModule):
         if validation < self.best_validation:
             self.best_validation, self.best_step = validation, self.step
             self.best_state = _copy(self.model.state_dict())
-        if self.target_error is not None and max(rest[len(terms) :]) <= self.target_error:
+        in_last_slab = self._current()[0].slab in (None, list(self.stages.values())[-1].slab)
+        if in_last_slab and self.target_error is not None and max(rest[len(terms) :]) <= self.target_error:
             self._stop("solved", f"the relative L2 error is at most {self.target_error:g} after step {self.step}")
 
     def _errors(self) -> dict[str, Tensor]:
@@ -251,7 +250,8 @@ class Training(LightningModule):
             for name, constraint in problem.constraints().items()
             if constraint.region.dimension == len(problem.coordinates)
         )
-        points = {name: self.held_out.points[interior][name].detach() for name in problem.coordinates}
+        held_out = self.model.place(self.held_out.points[interior])
+        points = {name: held_out[name].detach() for name in problem.coordinates}
         return points, reference(**points)
 
     def _end_stage_if_due(self, stage: Stage, stuck: str | None) -> None:
@@ -303,7 +303,7 @@ class Training(LightningModule):
         """Take up a training where `state_to_save` left it; a budget that was spent may have been raised since."""
         self.model.load_state_dict(saved["model"])
         self.stage = saved["counters"]["stage"]
-        self.select_part(list(self.stages)[self.stage], self._current()[0])
+        self.select_part(self._current()[0])
         for optimizer, state in zip(self.stage_optimizers, saved["optimizers"], strict=True):
             optimizer.load_state_dict(state)
         for schedule, state in zip(self.schedules, saved["schedules"], strict=True):
@@ -335,6 +335,7 @@ class Training(LightningModule):
         if self.status != "diverged" and self.history[-1]["step"] < self.step:
             self._close_block()
         self.model.load_state_dict(self.best_state)
+        self.model.select(None)
 
 
 _COUNTERS = (

@@ -31,6 +31,8 @@ class Stage:
         schedule: makes a learning-rate schedule from the optimizer, stepped after every step.
         part: of the network that is trained while the rest is held fixed, `trunk` or `features` of
             `pinn.networks.Refined`; None for all of it.
+        slab: of `pinn.networks.Slabs` that is trained, from 0; it continues the one before where the stage before this
+            one trained that.
         share: the stage ends when so much of the training's `seconds` has been spent, its own and that of the stages
             before it.
         draws: how many draws of collocation points are taken together, for a solve that needs more of them.
@@ -47,6 +49,7 @@ class Stage:
     patience: int = 0
     schedule: Callable[[Optimizer], LRScheduler] | None = None
     part: str | None = None
+    slab: int | None = None
     share: float = 1.0
     draws: int = 1
 

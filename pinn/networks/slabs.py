@@ -1,0 +1,106 @@
+"""Marching in time: one network for each slab, trained one after another, evaluated as one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from pinn.errors import InputError
+from pinn.networks.refined import Refined
+
+
+class Slabs(nn.Module):
+    """u(x, t) = u_k(x, t) for t in the k-th of K equal slabs of time, each u_k a `Refined` network of its own.
+
+    Over a long time everything has to be right at the start before anything can be right at the end; a slab is short,
+    and what it starts from is known. A slab begins as the continuation of the one before: the same weights, with time
+    shifted by one slab.
+
+    Args:
+        inputs: size of a point, each coordinate scaled to [-1, 1].
+        outputs: number of fields.
+        slabs: K.
+        time: which input is time.
+        width, depth, features, scale, activation: of every `Refined` network.
+
+    Shape: (points, inputs) to (points, outputs).
+
+    Raises:
+        InputError: fewer than one slab, an input that does not exist, or what `Refined` refuses.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        slabs: int,
+        time: int,
+        width: int = 14,
+        depth: int = 4,
+        features: int = 1500,
+        scale: float = 1.0,
+        activation: str = "tanh",
+    ) -> None:
+        super().__init__()
+        if isinstance(slabs, bool) or not isinstance(slabs, int) or slabs < 1:
+            raise InputError(f"Slabs: slabs must be a whole number of at least 1; it was given {slabs!r}.")
+        if isinstance(time, bool) or not isinstance(time, int) or not 0 <= time < inputs:
+            raise InputError(f"Slabs: time must be the number of an input, 0 to {inputs - 1}; it was given {time!r}.")
+        self.time = time
+        self.networks = nn.ModuleList(
+            Refined(inputs, outputs, width, depth, features, scale, activation) for _ in range(slabs)
+        )
+        self.active: int | None = None
+        """The slab that is trained and evaluated alone; all of them together where it is None."""
+
+    def __len__(self) -> int:
+        return len(self.networks)
+
+    def select(self, slab: int | None, part: str | None) -> None:
+        """Choose the slab that is trained and evaluated alone, and its part; None for all of them together."""
+        self.active = slab
+        for index, network in enumerate(self._refined()):
+            network.select(part if index == slab else None)
+            if slab is not None and index != slab:
+                network.requires_grad_(False)
+
+    def _refined(self) -> list[Refined]:
+        return [cast(Refined, network) for network in self.networks]
+
+    @contextmanager
+    def before(self) -> Iterator[None]:
+        """Evaluate the slab before the active one for a while."""
+        active = self.active
+        self.active = active - 1 if active else None
+        try:
+            yield
+        finally:
+            self.active = active
+
+    @torch.no_grad()
+    def continue_into(self, slab: int) -> None:
+        """Let the trunk of a slab begin as that of the slab before, t' → t' + 2: an interval of length 2 ahead."""
+        before, after = self._refined()[slab - 1 : slab + 1]
+        after.trunk.load_state_dict(before.trunk.state_dict())
+        first = cast(nn.Linear, after.trunk.layers[0])
+        first.bias.add_(2 * first.weight[:, self.time])
+
+    def evaluate(self, slab: int, x: Tensor) -> Tensor:
+        """Evaluate the network of one slab, also outside of it."""
+        stretch, shift = torch.ones_like(x[0]), torch.zeros_like(x[0])
+        stretch[self.time] = len(self)
+        shift[self.time] = len(self) - 1 - 2 * slab
+        fields: Tensor = self.networks[slab](x * stretch + shift)
+        return fields
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Evaluate the fields; an instant between two slabs belongs to the later one."""
+        if self.active is not None:
+            return self.evaluate(self.active, x)
+        fields = self.evaluate(0, x)
+        for slab in range(1, len(self)):
+            begun = x[:, self.time : self.time + 1] >= 2 * slab / len(self) - 1
+            fields = torch.where(begun, self.evaluate(slab, x), fields)
+        return fields
