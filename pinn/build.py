@@ -67,6 +67,7 @@ def build(config: Mapping[str, Any], console: Console) -> tuple[Training, dict[s
         accelerator=config["trainer"].get("accelerator"),
         engine=config["engine"],
         hard=config["hard"],
+        slabs=config["slabs"],
         console=console,
     )
 

@@ -24,7 +24,7 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 KEYS = (
     *("problem", "network", "training", "sampling", "weighting", "trainer", "logger"),
     *("seed", "dtype", "points", "boundary_points", "counts", "weights", "seconds", "target_error", "grid", "trust"),
-    *("engine", "compile", "chunk", "hard"),
+    *("engine", "compile", "chunk", "hard", "slabs"),
 )
 """What a configuration may say at its top level."""
 

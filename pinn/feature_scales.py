@@ -37,7 +37,9 @@ class FeatureScale:
     trials: int
 
 
-def find_scale(problem: Problem, collocation: Collocation, features: int) -> FeatureScale:
+def find_scale(
+    problem: Problem, collocation: Collocation, features: int, interactions: int | None = None
+) -> FeatureScale:
     """Choose the scale of `RandomFeatures` for a problem that is linear in its fields.
 
     A trial takes half of the features and a part of the points, solves, and is judged by the residuals on fresh
@@ -50,8 +52,9 @@ def find_scale(problem: Problem, collocation: Collocation, features: int) -> Fea
         problem: what is to be solved.
         collocation: its points; their dtype and device are used.
         features: of the network that is to be trained.
+        interactions: of its sines; where they are limited, all inputs keep one scale.
     """
-    search = _Search(problem, collocation, max(1, features // 2))
+    search = _Search(problem, collocation, max(1, features // 2), interactions)
     one = torch.ones(len(problem.coordinates), dtype=torch.float64)
     best, least, worse = one, float("inf"), 0
     for rung in LADDER:
@@ -59,6 +62,9 @@ def find_scale(problem: Problem, collocation: Collocation, features: int) -> Fea
         best, least, worse = (rung * one, residual, 0) if residual < least else (best, least, worse + 1)
         if worse == 2:
             break
+    if interactions is not None:
+        # The sines of one input do not help those of another, and there may be a hundred.
+        return FeatureScale(best.tolist(), least, len(search.seen))
     inputs = range(len(one))
     if least > RESOLVED:
         moves = [_with(best, i, rung) for i, rung in itertools.product(inputs, LADDER)]
@@ -85,8 +91,8 @@ def _with(scale: Tensor, index: int, value: float) -> Tensor:
 
 
 class _Search:
-    def __init__(self, problem: Problem, collocation: Collocation, features: int) -> None:
-        self.problem, self.features = problem, features
+    def __init__(self, problem: Problem, collocation: Collocation, features: int, interactions: int | None) -> None:
+        self.problem, self.features, self.interactions = problem, features, interactions
         self.like = next(collocation.buffers())
         self.judge: Equilibrated | None = None
         self.seen: dict[tuple[float, ...], float] = {}
@@ -126,5 +132,7 @@ class _Search:
         inputs = len(self.problem.coordinates)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            network = RandomFeatures(inputs, len(self.problem.fields), self.features, scale * (inputs // len(scale)))
+            network = RandomFeatures(
+                inputs, len(self.problem.fields), self.features, scale * (inputs // len(scale)), self.interactions
+            )
         return scaled(self.problem, network).to(self.like)

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch import Callback, Trainer
@@ -54,6 +54,7 @@ def solve(
     accelerator: str = "auto",
     engine: str = "auto",
     hard: bool = False,
+    slabs: int | Literal["auto"] = "auto",
     grid: int = 101,
     progress: bool = True,
 ) -> Solution:
@@ -84,6 +85,7 @@ def solve(
         threads: of torch on the CPU while this function runs, after which they are as many as before; None changes
             nothing. Small networks gain little from a second one, and lose a lot where another program needs it.
         accelerator: auto, cpu, gpu or mps.
+        slabs: of time, that a problem which is not linear is marched through in; auto finds their number by trials.
         engine: how derivatives are computed: reverse, taylor, or auto for the one with less work in each constraint.
         hard: whether conditions are built into the fields where that can be; see `pinn.hard_conditions`.
         grid: nodes a coordinate of the mesh grid on which `metrics` are measured; with more than three coordinates
@@ -114,6 +116,7 @@ def solve(
             accelerator=accelerator,
             engine=engine,
             hard=hard,
+            slabs=slabs,
             console=console,
         )
         fit(training, console=console)
@@ -139,6 +142,7 @@ def prepare(
     accelerator: str,
     engine: str,
     hard: bool,
+    slabs: int | Literal["auto"],
     target_error: float | None = None,
     console: Console,
 ) -> tuple[Training, dict[str, Any]]:
@@ -162,7 +166,9 @@ def prepare(
     device = choose_device(accelerator, precision, console)
     points = collocation(problem, seed=seed).to(device, precision)
     problem.to(device, precision)
-    chosen = plan(problem, points, network, stages, weighting, weights)
+    # Only the first slab of time starts where the conditions that are built in do.
+    slabs = 1 if hard and slabs == "auto" else slabs
+    chosen = plan(problem, points, network, stages, weighting, weights, slabs)
     if None in (network, stages, weighting):
         console.print(f"[bold]plan[/bold] {chosen.reason}", highlight=False)
     found = choose_conditions(hard, problem, fixed_features=makes(chosen.network, RandomFeatures))

@@ -99,10 +99,10 @@ def test_equilibrated_rows_answer_equally() -> None:
 def test_scale_follows_the_solution() -> None:
     """A wave four times as fast in time as in space needs features that oscillate faster in time."""
     problem = Wave(speed=4.0)
-    found = find_scale(problem, points_of(problem, 600), features=250, linear=True)
+    found = find_scale(problem, points_of(problem, 600), features=250)
     in_space, in_time = found.scale
     assert in_time > 1.5 * in_space
-    again = find_scale(problem, points_of(problem, 600), features=250, linear=True)
+    again = find_scale(problem, points_of(problem, 600), features=250)
     assert again == found
 
 

@@ -51,7 +51,7 @@ def test_a_stage_ends_with_its_share_of_the_time() -> None:
 
 @pytest.mark.parametrize(("part", "network"), [("trunk", MLP), ("roots", Refined)])
 def test_a_part_that_is_not_there_is_refused(part: str, network: type) -> None:
-    with pytest.raises(InputError, match=f"'only' trains the part '{part}'.*Refined.*trunk and features"):
+    with pytest.raises(InputError, match=f"trains the part '{part}'.*Refined.*trunk and features"):
         solve(
             Burgers(), network=network, stages={"only": Stage(LevenbergMarquardt, steps=1, part=part)}, progress=False
         )

@@ -22,6 +22,8 @@ class RandomFeatures(nn.Module):
         outputs: number of fields.
         features: number of sines, shared by all fields.
         scale: s for every input, or one for each.
+        interactions: how many inputs, chosen at random, a sine depends on; all of them if None. A field of many
+            coordinates that is a sum of functions of few has a basis of such sines.
 
     Shape: (points, inputs) to (points, outputs).
 
@@ -29,7 +31,14 @@ class RandomFeatures(nn.Module):
         InputError: a size below 1, or a scale that is not positive.
     """
 
-    def __init__(self, inputs: int, outputs: int, features: int = 1000, scale: float | Sequence[float] = 4.0) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        features: int = 1000,
+        scale: float | Sequence[float] = 4.0,
+        interactions: int | None = None,
+    ) -> None:
         super().__init__()
         if isinstance(features, bool) or not isinstance(features, int) or features < 1:
             raise InputError(
@@ -43,7 +52,18 @@ class RandomFeatures(nn.Module):
         self.directions: Tensor
         self.phases: Tensor
         self.scale: Tensor
-        self.register_buffer("directions", torch.randn(features, inputs, dtype=torch.float64))
+        directions = torch.randn(features, inputs, dtype=torch.float64)
+        if interactions is not None:
+            if isinstance(interactions, bool) or not isinstance(interactions, int) or not 1 <= interactions <= inputs:
+                raise InputError(
+                    f"RandomFeatures: interactions must be a whole number from 1 to {inputs}; it was given "
+                    f"{interactions!r}."
+                )
+            # Every input gets its share of the sines: the order of the inputs is shuffled anew for each round of them.
+            rounds = -(-features * interactions // inputs)
+            order = torch.cat([torch.randperm(inputs) for _ in range(rounds)])[: features * interactions]
+            directions *= torch.zeros_like(directions).scatter_(1, order.reshape(features, interactions), 1.0)
+        self.register_buffer("directions", directions)
         self.register_buffer("phases", 2 * math.pi * torch.rand(features, dtype=torch.float64))
         self.register_buffer("scale", torch.tensor(scales, dtype=torch.float64))
         self.output = nn.Linear(features, outputs, bias=False)

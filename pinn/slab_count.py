@@ -1,0 +1,84 @@
+"""Into how many slabs of time a problem is cut, found from the residuals that training leaves in the first of them."""
+
+import math
+
+import torch
+
+from pinn.domains import Patch
+from pinn.marching import Marching
+from pinn.networks import Slabs
+from pinn.objective import Objective
+from pinn.optimizers import LevenbergMarquardt
+from pinn.problems import Problem
+from pinn.sampling import Collocation
+from pinn.weighting import Equilibrated
+
+LADDER = (1, 2, 4, 8)
+"""Numbers of slabs that are tried."""
+STEPS = 40
+"""Of Levenberg-Marquardt in a trial: Burgers' front has formed by then."""
+POINTS = 1000
+"""Of a trial, on the interior."""
+LEARNT = 1e-3
+"""Objective on fresh points after a trial, relative to that before it, below which a slab is short enough. Burgers'
+equation comes to 1e-4 in one slab, Allen-Cahn's and that of Korteweg and de Vries stay above 1e-2."""
+TRAIN, FRESH = 0, 1
+"""Numbers of the draws of points that a trial is trained on and judged on."""
+
+
+def time_of(problem: Problem) -> int | None:
+    """Return which coordinate is time: `t`, if a condition holds where it starts and none where it ends."""
+    if "t" not in problem.coordinates:
+        return None
+    start, _ = problem.domain.intervals["t"]
+    fixed = {
+        patch.fixed["t"]
+        for constraint in problem.constraints().values()
+        for patch in getattr(constraint.region, "parts", (constraint.region,))
+        if isinstance(patch, Patch) and "t" in patch.fixed
+    }
+    return problem.coordinates.index("t") if fixed == {start} else None
+
+
+def find_slab_count(problem: Problem, collocation: Collocation, time: int) -> tuple[int, list[float]]:
+    """Return the number of slabs, and what each trial left of its objective.
+
+    The ladder 1, 2, 4, 8 is climbed until a few steps on the first slab leave little of its residual. Later slabs may
+    be harder than the first, fronts steepen and waves break up, so twice as many are taken, unless one will do.
+
+    Args:
+        problem: what is to be solved.
+        collocation: its points; their dtype and device are used.
+        time: which coordinate is time.
+    """
+    left: list[float] = []
+    for count in LADDER:
+        left.append(_try(problem, collocation, time, count))
+        if left[-1] < LEARNT:
+            break
+    return (count if count == 1 else 2 * count), left
+
+
+@torch.no_grad()
+def _try(problem: Problem, collocation: Collocation, time: int, count: int) -> float:
+    like = next(collocation.buffers())
+    interior = [name for name, region in collocation.regions.items() if region.dimension == len(problem.coordinates)]
+    drawn = collocation(TRAIN)
+    most = max(len(drawn[name][problem.coordinates[0]]) for name in interior)
+    share = min(1.0, POINTS / most)
+    counts = {name: math.ceil(share * len(points[problem.coordinates[0]])) for name, points in drawn.items()}
+    thinned = Collocation(problem, collocation.sampler, 1, 1, counts, collocation.seed).to(like)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = Slabs(len(problem.coordinates), len(problem.fields), slabs=count, time=time, features=1)
+    model = Marching(problem, network).to(like)
+    model.select("trunk", 0)
+    weighting = Equilibrated()
+    objective, fresh = (Objective(model, thinned(draw), weighting) for draw in (TRAIN, FRESH))
+    weighting.adapt(objective.jacobian_by_residual)
+    before = fresh.loss()
+    optimizer = LevenbergMarquardt(objective.parameters)
+    for _ in range(STEPS):
+        optimizer.step(objective)
+    relative = (fresh.loss() / before).item()
+    return relative if math.isfinite(relative) else math.inf
