@@ -41,8 +41,8 @@ def test_every_problem_takes_steps_with_every_training(problem: str, training: s
     """Each stage takes three steps from the start; all but Adam never raise the objective that they see."""
     made = built(f"problem={problem}", f"training={training}")
     start = {name: value.clone() for name, value in made.model.state_dict().items()}
-    for (name, stage), optimizer in zip(made.stages.items(), made.stage_optimizers, strict=True):
-        made.select_part(name, stage)
+    for stage, optimizer in zip(made.stages.values(), made.stage_optimizers, strict=True):
+        made.select_part(stage)
         made.model.load_state_dict(start)
         objective = Objective(made.model, made.collocation(0), made.weighting)
         before = objective.loss().item()

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from pinn.errors import InputError
-from pinn.networks import MLP, Refined, Scaled
+from pinn.networks import MLP, RandomFeatures, Refined, Scaled
 from pinn.networks.mlp import ACTIVATIONS
 
 
@@ -102,3 +102,20 @@ def test_refined_network_begins_as_its_trunk() -> None:
     x = torch.rand(5, 2, dtype=torch.float64)
     assert torch.equal(refined("trunk")(x), refined("trunk").trunk(x))
     torch.testing.assert_close(refined("features")(x), refined("trunk")(x), rtol=0, atol=1e-15)  # one addition of zero
+
+
+@pytest.mark.parametrize("interactions", [1, 2])
+def test_sines_of_few_inputs_use_every_input_alike(interactions: int) -> None:
+    torch.manual_seed(0)
+    network = RandomFeatures(5, 1, features=20, interactions=interactions)
+    used = network.directions != 0
+    assert (used.sum(dim=1) == interactions).all()
+    # Four rounds of five, or ten of two, each of which leaves one of five inputs out.
+    assert used.sum(dim=0).max() - used.sum(dim=0).min() <= (0 if interactions == 1 else 10)
+    assert (used.sum(dim=0) > 0).all()
+
+
+@pytest.mark.parametrize("interactions", [0, 6, 1.5, True])
+def test_interactions_that_make_no_sense_are_refused(interactions: object) -> None:
+    with pytest.raises(InputError, match="interactions must be a whole number from 1 to 5"):
+        RandomFeatures(5, 1, features=20, interactions=interactions)

@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from pinn.domains import Box
+from pinn.errors import InputError
 from pinn.model import scaled
-from pinn.networks import MLP, RandomFeatures, Refined
+from pinn.networks import MLP, RandomFeatures, Refined, Slabs
 from pinn.objective import Objective
 from pinn.optimizers import LeastSquares, LevenbergMarquardt
 from pinn.plan import plan
-from pinn.problems import Burgers, Constraint, Heat, Kovasznay, Poisson, Problem, Wave
+from pinn.problems import Burgers, Constraint, Heat, Kovasznay, Poisson, PoissonCosines, Problem, Wave
 from pinn.problems.linearity import is_linear
 from pinn.sampling import Collocation, Sobol
 from pinn.training import Stage
@@ -86,15 +87,54 @@ def test_linear_problem_gets_one_solve_over_features() -> None:
 
 @pytest.mark.parametrize("problem", [Kovasznay(), Burgers()], ids=["Kovasznay", "Burgers"])
 def test_nonlinear_problem_gets_a_network_that_is_refined(problem: Problem) -> None:
-    chosen = plan(problem, few_points(problem), None, None, None)
+    chosen = plan(problem, few_points(problem), None, None, None, slabs=1)
     assert isinstance(chosen.network, partial)
     assert chosen.network.func is Refined
     trunk, features = chosen.stages.values()
     assert (trunk.optimizer, trunk.part) == (LevenbergMarquardt, "trunk")
     assert (features.optimizer, features.part) == (LeastSquares, "features")
-    # Seven rows for each of 1,500 unknowns.
+    # Seven rows for each of 2,000 unknowns.
     rows = Objective(scaled(problem, MLP(2, len(problem.fields))).double(), few_points(problem)(0), Fixed()).rows
-    assert (features.draws - 1) * rows < 7 * 1500 <= features.draws * rows
+    assert (features.draws - 1) * rows < 7 * 2000 <= features.draws * rows
+
+
+def test_slabs_of_time_are_trained_in_order_and_share_the_time() -> None:
+    problem = Burgers()
+    chosen = plan(problem, few_points(problem), None, None, None, slabs=4)
+    assert isinstance(chosen.network, partial)
+    assert (chosen.network.func, chosen.network.keywords["slabs"], chosen.network.keywords["time"]) == (Slabs, 4, 1)
+    assert [(stage.slab, stage.part) for stage in chosen.stages.values()] == [
+        (slab, part) for slab in range(4) for part in ("trunk", "features")
+    ]
+    shares = [stage.share for stage in chosen.stages.values()]
+    # 0.6 of a quarter for the trunk of the first, all of it for both its parts, and so on.
+    assert shares == pytest.approx([0.15, 0.25, 0.4, 0.5, 0.65, 0.75, 0.9, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("slabs", "problem", "message"),
+    [
+        (0, Burgers(), "slabs must be auto or a whole number of at least 1; it was given 0"),
+        ("many", Burgers(), "slabs must be auto"),
+        (2, Kovasznay(), "Kovasznay cannot be cut into 2 slabs of time"),
+    ],
+)
+def test_slabs_that_make_no_sense_are_refused(slabs: object, problem: Problem, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        plan(problem, few_points(problem), None, None, None, slabs=slabs)
+
+
+def test_slabs_beside_a_network_are_refused() -> None:
+    with pytest.raises(InputError, match="leave network and training at auto"):
+        plan(Burgers(), few_points(Burgers()), MLP, None, None, slabs=2)
+
+
+def test_many_coordinates_get_sines_of_one_each() -> None:
+    problem = PoissonCosines(dimension=4)
+    chosen = plan(problem, few_points(problem, 300, 100), None, None, None)
+    assert isinstance(chosen.network, partial)
+    assert chosen.network.func is RandomFeatures
+    assert chosen.network.keywords["interactions"] == 1
 
 
 def test_linear_problem_that_features_cannot_resolve_gets_a_network() -> None:

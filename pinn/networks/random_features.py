@@ -59,10 +59,11 @@ class RandomFeatures(nn.Module):
                     f"RandomFeatures: interactions must be a whole number from 1 to {inputs}; it was given "
                     f"{interactions!r}."
                 )
-            # Every input gets its share of the sines: the order of the inputs is shuffled anew for each round of them.
-            rounds = -(-features * interactions // inputs)
-            order = torch.cat([torch.randperm(inputs) for _ in range(rounds)])[: features * interactions]
-            directions *= torch.zeros_like(directions).scatter_(1, order.reshape(features, interactions), 1.0)
+            # Dealt out like cards, shuffled anew for each round, so that every input gets its share of the sines.
+            hands = inputs // interactions
+            rounds = [torch.randperm(inputs)[: hands * interactions] for _ in range(-(-features // hands))]
+            chosen = torch.cat(rounds).reshape(-1, interactions)[:features]
+            directions *= torch.zeros_like(directions).scatter_(1, chosen, 1.0)
         self.register_buffer("directions", directions)
         self.register_buffer("phases", 2 * math.pi * torch.rand(features, dtype=torch.float64))
         self.register_buffer("scale", torch.tensor(scales, dtype=torch.float64))

@@ -52,6 +52,11 @@ class Slabs(nn.Module):
         self.networks = nn.ModuleList(
             Refined(inputs, outputs, width, depth, features, scale, activation) for _ in range(slabs)
         )
+        self.stretch: Tensor
+        self.shifts: Tensor
+        is_time = torch.nn.functional.one_hot(torch.tensor(time), inputs).double()
+        self.register_buffer("stretch", 1 + (slabs - 1) * is_time)
+        self.register_buffer("shifts", torch.stack([(slabs - 1 - 2 * slab) * is_time for slab in range(slabs)]))
         self.active: int | None = None
         """The slab that is trained and evaluated alone; all of them together where it is None."""
 
@@ -89,10 +94,7 @@ class Slabs(nn.Module):
 
     def evaluate(self, slab: int, x: Tensor) -> Tensor:
         """Evaluate the network of one slab, also outside of it."""
-        stretch, shift = torch.ones_like(x[0]), torch.zeros_like(x[0])
-        stretch[self.time] = len(self)
-        shift[self.time] = len(self) - 1 - 2 * slab
-        fields: Tensor = self.networks[slab](x * stretch + shift)
+        fields: Tensor = self.networks[slab](x * self.stretch + self.shifts[slab])
         return fields
 
     def forward(self, x: Tensor) -> Tensor:
