@@ -146,8 +146,8 @@ def build_model(
     if isinstance(inside, Slabs):
         if conditions:
             raise InputError(
-                "conditions are built into one network, not into slabs of time, of which only the first starts where the "
-                "problem does; choose hard=false or slabs=1."
+                "conditions are built into one network, not into slabs of time, of which only the first starts where "
+                "the problem does; choose hard=false or slabs=1."
             )
         return Marching(problem, inside).to(dtype)
     return scaled(problem, PeriodicInputs(inside, periodic) if periodic else inside, hard).to(dtype)
