@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from pinn.derivatives.taylor import Engine
+from pinn.derivatives.taylor import Engine, Reverse
 from pinn.domains import Patch, Points
 from pinn.errors import InputError
 from pinn.model import Model
@@ -63,10 +63,13 @@ class Marching(Model):
 
     def forward(self, constraint: str, points: Points, engine: Engine | None = None) -> Points:
         """Return the residuals of one constraint by name, (points,) each, in the slab that is trained."""
+        slab = self.slabs.active
+        if slab is None:
+            # All slabs together choose among their values, for which jets have no rule.
+            return super().forward(constraint, points, Reverse())
         placed = self.place(points)
         rows = super().forward(constraint, placed, engine)
-        slab = self.slabs.active
-        if not slab or constraint not in self.initial:
+        if slab == 0 or constraint not in self.initial:
             return rows
         with self.slabs.before():
             known = self.problem.residuals(constraint, placed, self.fields)

@@ -7,6 +7,7 @@ import torch
 from helpers.small import points_of
 
 from pinn import InputError, Stage, load, solve
+from pinn.derivatives.taylor import Taylor, discover
 from pinn.domains import Box
 from pinn.marching import Marching
 from pinn.networks import Slabs
@@ -109,6 +110,24 @@ def test_marching_solves_and_is_one_solution(tmp_path) -> None:
     torch.testing.assert_close(below["u"], above["u"], rtol=0, atol=1e-4)
     solution.save(tmp_path / "solution.pt")
     assert torch.equal(load(tmp_path / "solution.pt")(x=at, t=at.abs())["u"], solution(x=at, t=at.abs())["u"])
+
+
+def test_all_slabs_together_leave_the_residuals_of_each() -> None:
+    """Also where the slabs were trained with jets, which know no choice between networks."""
+    model = marching(Burgers())
+    points = points_of(Burgers())["equation"]
+    points = {k: v.requires_grad_() for k, v in points.items()}
+    model.engines = {"equation": Taylor(discover(lambda engine: list(model("equation", points, engine).values())))}
+    together = model("equation", points)["equation"]
+    slab_of = (points["t"] * 3).long()
+    for slab in range(3):
+        with torch.no_grad():
+            inside = {k: v[slab_of == slab].clone() for k, v in points.items()}
+        model.select("trunk", slab)
+        inside["t"] = inside["t"] * 3 - slab  # `place` moves it back
+        alone = model("equation", {k: v.requires_grad_() for k, v in inside.items()})["equation"]
+        # Round-off of time moved there and back, in a second derivative of order one.
+        torch.testing.assert_close(together[slab_of == slab], alone, rtol=0, atol=1e-12)
 
 
 def test_time_is_what_starts_and_does_not_end() -> None:
