@@ -3,6 +3,7 @@
 accuracy      every shipped problem with its defaults, whole process from command to exit, seeds 0, 1, 2; see --help
 derivatives   loss and parameter gradient with the taylor engine against nested reverse mode
 speed         steps and Jacobians against plain torch, the trainer, and the time to the first step
+peers         DeepXDE, where it is installed, and this project: error over wall time on Poisson and Burgers
 growth        time and memory of a step with the number of points, the width and the dimension
 """
 
@@ -12,7 +13,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-NAMES = ("accuracy", "derivatives", "speed", "growth")
+NAMES = ("accuracy", "derivatives", "speed", "growth", "peers")
 RESULTS = Path("outputs") / "benchmarks"
 
 
