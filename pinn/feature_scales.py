@@ -22,6 +22,8 @@ ROWS_PER_UNKNOWN = 3
 RESOLVED = 1e-4
 """Relative objective above which no scale for all inputs together comes near: one of them may
 oscillate many times faster than another."""
+SOLVED = 1e-26
+"""Relative objective that is round-off, the square of 1e-13: no other scale can do better."""
 TRAIN, FRESH = 0, 1
 """Numbers of the draws of points that a trial is solved on and judged on."""
 
@@ -43,10 +45,10 @@ def find_scale(
     """Choose the scale of `RandomFeatures` for a problem that is linear in its fields.
 
     A trial takes half of the features and a part of the points, solves, and is judged by the residuals on fresh
-    points. The ladder 2, 4, …, 64 for all inputs together is climbed until it has become worse twice; where that leaves
-    the problem unresolved, each input tries the whole ladder alone. Then single inputs go up and down by factors
-    of 2 as long as that halves the residual, and once by √2. Only residuals are looked at, never a reference, and no
-    clock: the same seed finds the same scale.
+    points. The ladder 2, 4, …, 64 for all inputs together is climbed until it has become worse twice, or has come to
+    round-off, which ends the search. Where it leaves the problem unresolved, each input tries the whole ladder alone.
+    Then single inputs go up and down by factors of 2 as long as that halves the residual, and once by √2. Only
+    residuals are looked at, never a reference, and no clock: the same seed finds the same scale.
 
     Args:
         problem: what is to be solved.
@@ -60,9 +62,9 @@ def find_scale(
     for rung in LADDER:
         residual = search.residual(rung * one)
         best, least, worse = (rung * one, residual, 0) if residual < least else (best, least, worse + 1)
-        if worse == 2:
+        if worse == 2 or least < SOLVED:
             break
-    if interactions is not None:
+    if interactions is not None or least < SOLVED:
         # The sines of one input do not help those of another, and there may be a hundred.
         return FeatureScale(best.tolist(), least, len(search.seen))
     inputs = range(len(one))

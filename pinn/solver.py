@@ -178,12 +178,12 @@ def prepare(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = build_model(problem, chosen.network, precision, conditions).to(device)
-    points.leave_out([name for name, few in points(0).items() if not _row_names(model, name, few)])
-    draw = points(0)
     first = next(iter(chosen.stages.values()), None)
     if first is not None:
         model.select(first.part, first.slab)
-    model.check(draw)
+    model.check(points(0))
+    points.leave_out([name for name, few in points(0).items() if not _row_names(model, name, few)])
+    draw = points(0)
     with warnings.catch_warnings():
         if not console.quiet:
             warnings.simplefilter("ignore")  # the line below says it

@@ -106,6 +106,13 @@ def test_scale_follows_the_solution() -> None:
     assert again == found
 
 
+def test_a_scale_that_solves_ends_the_search() -> None:
+    """Poisson's equation comes to round-off on the first rung; there is nothing that another could do better."""
+    found = find_scale(Poisson(), points_of(Poisson(), 1500), features=900)
+    assert (found.scale, found.trials) == ([2.0, 2.0], 1)
+    assert found.residual < 1e-26
+
+
 @pytest.mark.parametrize(
     ("problem", "bound"),
     [
