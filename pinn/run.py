@@ -18,6 +18,7 @@ from pinn.errors import InputError
 from pinn.evaluation import Evaluation
 from pinn.figures import save_figures
 from pinn.files import write_atomically, write_text
+from pinn.lock import locked
 from pinn.metrics import measure, to_json
 from pinn.report import open_console, print_errors, print_metrics
 from pinn.solution import Solution, load
@@ -62,7 +63,8 @@ def train(
     write_text(folder / ".hydra" / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
     for name, part in (hydra or {}).items():
         write_text(folder / ".hydra" / f"{name}.yaml", yaml.safe_dump(part, sort_keys=False, allow_unicode=True))
-    return _finish(config, folder, training, recipe, make_logger, console, started)
+    with locked(folder / ".hydra" / "config.yaml"):
+        return _finish(config, folder, training, recipe, make_logger, console, started)
 
 
 def resume(folder: Path, changes: Mapping[str, Any], *, started: float | None = None) -> int:
@@ -74,16 +76,23 @@ def resume(folder: Path, changes: Mapping[str, Any], *, started: float | None = 
         started: what `time.perf_counter()` said when the program began.
 
     Raises:
-        InputError: no run there, a change that would make it another run, or a checkpoint of another problem.
+        InputError: no run there, or one that is going on; a change that would make it another run; a checkpoint of
+            another problem.
     """
-    started = time.perf_counter() if started is None else started
-    console = open_console()
     if refused := [key for key in changes if key not in MAY_CHANGE]:
         raise InputError(
             f"{', '.join(refused)} cannot change when a run is resumed; only {', '.join(MAY_CHANGE)} can. "
             f"Start a new run without resume=."
         )
+    started = time.perf_counter() if started is None else started
     written = read_config(folder)
+    with locked(folder / ".hydra" / "config.yaml"):
+        return _go_on(written, folder, changes, started)
+
+
+def _go_on(written: dict[str, Any], folder: Path, changes: Mapping[str, Any], started: float) -> int:
+    """Restore the training from the last checkpoint and finish it."""
+    console = open_console()
     saved = checkpoint.read(folder / "checkpoints" / "last.ckpt", needs=("recipe", "config", "training"))
     if changed := [key for key, value in _lasting(written).items() if saved["config"].get(key, ()) != value]:
         raise InputError(

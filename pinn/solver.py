@@ -1,6 +1,7 @@
 """From a problem to its solution: build, check, train, measure."""
 
 import logging
+import signal
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -65,6 +66,9 @@ def solve(
     solution(x=0.5, y=0.5)["u"]
     ```
 
+    Ctrl-C and SIGTERM end the training after the step in progress: a warning says so, and the best state so far is
+    returned. A second signal does what it would do elsewhere.
+
     Args:
         problem: what to solve.
         network: called with the numbers of inputs and outputs, as `functools.partial(MLP, width=32)`; chosen from the
@@ -119,9 +123,14 @@ def solve(
             slabs=slabs,
             console=console,
         )
-        fit(training, console=console)
+        received = fit(training, console=console)
         solution = Solution(training.model, recipe, history=training.history)
         solution.metrics = measure(training, solution.evaluate(grid), seed=seed, started=started)
+    if received is not None and training.status == "interrupted":
+        name = signal.Signals(received).name
+        warnings.warn(
+            f"{name} ended the training after {training.step} steps: this is no finished solution.", stacklevel=2
+        )
     return solution
 
 

@@ -1,5 +1,6 @@
 """The same from Python: solve, evaluate anywhere, differentiate, save, load."""
 
+import signal
 import subprocess
 import sys
 from functools import partial
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.runs import cut_after
 from helpers.small import Decay
 from torch import nn
 
@@ -52,6 +54,16 @@ def test_points_are_given_by_name_in_any_form(poisson: Solution) -> None:
     torch.testing.assert_close(poisson(x=0.1, y=0.5)["u"], expected[0], rtol=0, atol=1e-13)
     grid = poisson(x=np.linspace(0, 1, 4)[:, None], y=np.linspace(0, 1, 3)[None, :])["u"]
     assert grid.shape == (4, 3)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_solve_early_and_a_warning_says_so(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut_after(monkeypatch, 2, number)
+    with pytest.warns(UserWarning, match=f"{signal.Signals(number).name} ended the training after 2 steps") as said:
+        solution = solve(Poisson(), **QUICK)
+    assert said[0].filename == __file__
+    assert solution.metrics["status"] == "interrupted"
+    assert solution.metrics["steps"] == 2
 
 
 def test_no_points_give_no_values(poisson: Solution) -> None:

@@ -3,6 +3,8 @@
 import json
 import math
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from helpers.runs import cut_after, train
 from pinn import checkpoint, run
 from pinn.config import options
 from pinn.errors import InputError
+from pinn.lock import locked
 
 pytestmark = pytest.mark.usefixtures("no_figures")
 
@@ -179,3 +182,38 @@ def test_trust_is_not_taken_from_the_folder(interrupted: Path, tmp_path: Path, m
     path.write_text(path.read_text().replace("trust: []", "trust: [harmful]"))
     run.resume(interrupted, {})
     assert not (tmp_path / "harm").exists()
+
+
+def test_a_run_that_is_going_on_is_not_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one comes at the end of the first and of the resumed part, where both would write the same files."""
+    measure = run.measure
+    refused = 0
+
+    def while_another_comes(*arguments: Any, **keywords: Any) -> dict[str, Any]:
+        nonlocal refused
+        with pytest.raises(InputError, match="held by another run that is still going on"):
+            run.resume(tmp_path, {"seconds": 100})
+        refused += 1
+        return measure(*arguments, **keywords)
+
+    monkeypatch.setattr(run, "measure", while_another_comes)
+    assert train(tmp_path, "training=adam", "seconds=1e-9", steps=4) == 0
+    assert run.resume(tmp_path, {"seconds": None}) == 0
+    assert refused == 2
+
+
+def test_a_lock_ends_with_its_process_however_that_ends(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("kept")
+    hold = f"from pathlib import Path; from pinn.lock import locked\nwith locked(Path({str(path)!r})): print(); input()"
+    process = subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "\n"
+    with pytest.raises(InputError, match="held by another run"), locked(path):
+        pass
+    process.kill()
+    process.communicate()
+    with locked(path), pytest.raises(InputError, match="held by another run"), locked(path):
+        pass
+    with locked(path):
+        assert path.read_text() == "kept"
