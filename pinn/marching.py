@@ -10,6 +10,27 @@ from pinn.networks import Scaled, Slabs
 from pinn.problems import Problem
 
 
+def instants(problem: Problem, time: str) -> dict[str, set[float]]:
+    """Return the values at which conditions hold a coordinate fixed, by constraint, where there are any."""
+    fixed = {
+        name: {
+            patch.fixed[time]
+            for patch in getattr(constraint.region, "parts", (constraint.region,))
+            if isinstance(patch, Patch) and time in patch.fixed
+        }
+        for name, constraint in problem.constraints().items()
+    }
+    return {name: values for name, values in fixed.items() if values}
+
+
+def time_of(problem: Problem) -> int | None:
+    """Return which coordinate is time: `t`, if a condition holds where it starts and none where it ends."""
+    if "t" not in problem.coordinates:
+        return None
+    start, _ = problem.domain.intervals["t"]
+    return problem.coordinates.index("t") if set().union(*instants(problem, "t").values()) == {start} else None
+
+
 class Marching(Model):
     """The fields of `pinn.networks.Slabs`, and the residuals that a slab leaves when it is trained.
 
@@ -26,17 +47,15 @@ class Marching(Model):
         self.time = problem.coordinates[slabs.time]
         start, end = problem.domain.intervals[self.time]
         self.start, self.length = start, end - start
-        self.initial: set[str] = set()
-        for name, constraint in problem.constraints().items():
-            for patch in getattr(constraint.region, "parts", (constraint.region,)):
-                fixed = patch.fixed.get(self.time) if isinstance(patch, Patch) else None
-                if fixed not in (None, start):
-                    raise InputError(
-                        f"{name!r} holds at {self.time} = {fixed:g}; marching in slabs of {self.time} needs conditions "
-                        f"at the start, {start:g}, or at all times. Choose slabs=1 or another network than Slabs."
-                    )
-                if fixed == start:
-                    self.initial.add(name)
+        held_at = instants(problem, self.time)
+        for name, fixed in held_at.items():
+            if later := fixed - {start}:
+                raise InputError(
+                    f"{name!r} holds at {self.time} = {max(later):g}; marching in slabs of {self.time} "
+                    f"needs conditions at the start, {start:g}, or at all times. Choose slabs=1 or another network "
+                    f"than Slabs."
+                )
+        self.initial = set(held_at)
 
     @property
     def slabs(self) -> Slabs:

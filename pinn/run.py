@@ -103,7 +103,7 @@ def _go_on(written: dict[str, Any], folder: Path, changes: Mapping[str, Any], st
     try:
         if left_to_the_plan(config, "network"):
             # What the plan chose at the start stays chosen; it need not be searched for again.
-            config["network"] = {**saved["recipe"]["network"], "_partial_": True}
+            config |= {"network": {**saved["recipe"]["network"], "_partial_": True}, "slabs": "auto"}
         training, recipe = build(config, console)
         if saved["recipe"] != recipe:
             raise InputError(

@@ -165,6 +165,45 @@ def test_what_is_given_stays() -> None:
     assert chosen.weighting is weighting
 
 
+@pytest.mark.parametrize(
+    ("network", "slabs"),
+    [
+        (Refined, [None]),
+        (partial(Refined, features=70), [None]),
+        (partial(Slabs, slabs=2, time=1), [0, 1]),
+        (partial(Slabs, slabs=1, time=1), [0]),
+    ],
+)
+def test_a_given_network_with_parts_is_trained_part_by_part(network, slabs: list[int | None]) -> None:
+    problem = Burgers()
+    chosen = plan(problem, few_points(problem), network, None, None)
+    assert chosen.network is network
+    assert [(stage.slab, stage.part) for stage in chosen.stages.values()] == [
+        (slab, part) for slab in slabs for part in ("trunk", "features")
+    ]
+    draws = {stage.draws for stage in chosen.stages.values() if stage.part == "features"}
+    # Seven rows for each of 70 or, the default, 1,500 features, from 200 + 40 + 40 points.
+    assert draws == {2 if network is not Refined and network.keywords.get("features") else 38}
+
+
+def test_given_stages_without_a_network_train_a_tanh_network() -> None:
+    """Also on a linear problem: whoever names an optimizer wants to see it work on a network."""
+    stages = {"one": Stage(torch.optim.Adam, steps=1)}
+    chosen = plan(Poisson(), few_points(Poisson()), None, stages, None)
+    assert (chosen.network.func, chosen.network.keywords) == (MLP, {"width": 20, "depth": 3})
+
+
+def test_a_linear_problem_is_marched_through_where_slabs_are_given() -> None:
+    chosen = plan(Wave(), few_points(Wave()), None, None, None, slabs=2)
+    assert chosen.network.func is Slabs
+    assert "2 slabs of time, as given" in chosen.reason
+
+
+def test_the_scale_of_features_for_a_nonlinear_problem_is_said() -> None:
+    chosen = plan(Burgers(), few_points(Burgers()), partial(RandomFeatures, features=20), None, None)
+    assert "random sine features of the default scale, 4" in chosen.reason
+
+
 def test_given_scale_is_not_searched() -> None:
     problem = Poisson()
     network = partial(RandomFeatures, features=20, scale=3.0)

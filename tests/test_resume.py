@@ -105,6 +105,40 @@ def test_cut_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert end_of(tmp_path / "cut") == end_of(tmp_path / "whole")
 
 
+def test_how_steps_are_computed_stays_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`compile=auto` decides by a clock, here for capturing at once: the part after the cut does not decide again."""
+    words = ("training=adam", "compile=auto")
+    with monkeypatch.context() as patch:
+        patch.setattr("pinn.compilation.step.choose", lambda *_: "captured")
+        assert train(tmp_path / "whole", *words, steps=20) == 0
+        cut_after(patch, 15)
+        assert train(tmp_path / "cut", *words, steps=20) == 143
+    with monkeypatch.context() as patch:
+        patch.setattr("pinn.compilation.step.choose", lambda *_: pytest.fail("it was decided anew"))
+        assert run.resume(tmp_path / "cut", {}) == 0
+    end = end_of(tmp_path / "cut")
+    assert end["last"]["training"]["way"] == "captured"
+    assert end == end_of(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("words", [("problem=burgers", "slabs=2"), ("problem=kovasznay",)])
+def test_what_the_plan_chose_stays_chosen(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut after two steps, resumed and cut after two more, as after four: network, stages and slabs of the plan."""
+    words = (*words, "~network.width", "~network.depth", "network=auto")
+    with monkeypatch.context() as patch:
+        cut_after(patch, 4)
+        assert train(tmp_path / "whole", *words) == 143
+    with monkeypatch.context() as patch:
+        cut_after(patch, 2)
+        assert train(tmp_path / "cut", *words) == 143
+    with monkeypatch.context() as patch:
+        cut_after(patch, 2)
+        assert run.resume(tmp_path / "cut", {}) == 143
+    assert end_of(tmp_path / "cut") == end_of(tmp_path / "whole")
+
+
 def test_patience_goes_on_counting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps of 1e-30 get nowhere: three blocks of two are the end, also when a cut lies between them."""
     words = ("training=adam", "training.adam.optimizer.lr=1e-30", "training.adam.patience=3")

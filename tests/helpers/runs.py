@@ -14,10 +14,10 @@ from pinn.training import module
 
 ROOT = Path(__file__).parent.parent.parent
 SMALL = (
-    *("points=60", "boundary_points=20", "grid=11", "logger=none", "seconds=null"),
+    *("points=60", "boundary_points=20", "grid=11", "logger=none", "seconds=null", "compile=false"),
     *("network=mlp", "network.width=6", "network.depth=2"),
 )
-"""Words that make any training small; it still needs a limit of steps, which `few_steps` sets."""
+"""Words that make any training small and let no clock decide; it still needs a limit of steps, see `configuration`."""
 
 
 def script(name: str) -> ModuleType:
