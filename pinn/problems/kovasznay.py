@@ -5,8 +5,8 @@ from math import pi, sqrt
 import torch
 from torch import Tensor
 
-from pinn.derivatives import gradient, partial
 from pinn.domains import Box
+from pinn.problems.navier_stokes import steady_navier_stokes
 from pinn.problems.problem import Constraint, Problem, positive
 from pinn.references import Exact
 
@@ -39,14 +39,7 @@ class Kovasznay(Problem):
 
     def equation(self, u: Tensor, v: Tensor, p: Tensor, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Balance of momentum in x and y, and of mass."""
-        u_x, u_y = gradient(u, (x, y))
-        v_x, v_y = gradient(v, (x, y))
-        p_x, p_y = gradient(p, (x, y))
-        return {
-            "momentum_x": u * u_x + v * u_y + p_x - (partial(u_x, x) + partial(u_y, y)) / self.reynolds,
-            "momentum_y": u * v_x + v * v_y + p_y - (partial(v_x, x) + partial(v_y, y)) / self.reynolds,
-            "continuity": u_x + v_y,
-        }
+        return steady_navier_stokes(u, v, p, x, y, self.reynolds)
 
     def sides(self, u: Tensor, v: Tensor, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Velocity minus the exact one."""
