@@ -13,6 +13,7 @@ import torch
 
 from pinn.evaluation import Evaluation, built_in_residuals
 from pinn.training import Training
+from pinn.training.held_out import values_of
 
 SCHEMA = 1
 """Number of the layout of metrics.json."""
@@ -32,7 +33,6 @@ def measure(training: Training, evaluation: Evaluation, *, seed: int, started: f
     parameter = next(model.parameters())
     total = time.perf_counter() - started
     best = next(row for row in reversed(training.history) if row["step"] == training.best_step)
-    weights = {name.removeprefix("residual/"): value for name, value in best.items() if name.startswith("residual/")}
     return {
         "schema": SCHEMA,
         "status": training.status,
@@ -50,7 +50,10 @@ def measure(training: Training, evaluation: Evaluation, *, seed: int, started: f
         "max_error": evaluation.max_error,
         "reference": None if reference is None else {"kind": reference.kind, "error": reference.error},
         "residual_rms": {
-            **{name: value**0.5 / training.weighting.scale(name, 1) for name, value in weights.items()},
+            **{
+                name: value**0.5 / training.weighting.scale(name, 1)
+                for name, value in values_of(best, "residual").items()
+            },
             **{name: row.square().mean().sqrt().item() for name, row in built_in_residuals(model).items()},
         },
         "unknowns": {name: value.item() for name, value in problem.named_parameters()},

@@ -24,7 +24,7 @@ from pinn.report import open_console, print_errors, print_metrics
 from pinn.solution import Solution, load
 from pinn.solver import fit
 from pinn.training import Training
-from pinn.training.module import columns
+from pinn.training.held_out import columns
 
 MAY_CHANGE = ("seconds", "target_error", "trust")
 """What may be said anew when a run is resumed: everything else would make it another run."""

@@ -12,9 +12,8 @@ class Weighting(ABC):
     """Turns residuals into rows: one with weight w and N points enters as √(w/N) r_i, so that ½‖rows‖² = ½ w mean(r²).
 
     Args:
-        weights: a weight for a constraint (`walls`) or for one residual of a system (`equation.continuity`); what is
-        not
-            named has weight 1, and the closer name wins.
+        weights: a weight for a constraint (`walls`) or for one residual of a system (`equation.continuity`); the closer
+            name wins, and what is not named has weight 1.
 
     Raises:
         InputError: a weight that is not a positive number.

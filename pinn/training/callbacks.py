@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pinn import checkpoint
+from pinn.training.held_out import values_of
 from pinn.training.module import Training
 
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
@@ -89,9 +90,7 @@ class ProgressBar(Callback):
         training = _training(module)
         name, stage = list(training.stages.items())[training.stage]
         row = training.history[-1]
-        errors = [
-            f"error {key.split('/')[1]} {value:.1e}" for key, value in row.items() if key.startswith("relative_l2/")
-        ]
+        errors = [f"error {field} {value:.1e}" for field, value in values_of(row, "relative_l2").items()]
         state = ", ".join([f"loss {row['loss']:.1e}", *errors])
         if self.bar is not None:
             self.bar.update(

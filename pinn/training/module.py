@@ -18,13 +18,12 @@ from pinn.marching import Marching
 from pinn.model import Model
 from pinn.objective import Objective
 from pinn.sampling import Collocation
+from pinn.training.held_out import HeldOut, Row, values_of
 from pinn.training.stage import Stage, advance
 from pinn.weighting import Weighting
 
 HELD_OUT = -1
 """Number of the draw of points that no step trains on: the best state is the one with the lowest objective there."""
-
-Row = dict[str, float]
 
 
 class Training(LightningModule):
@@ -61,14 +60,10 @@ class Training(LightningModule):
         self.automatic_optimization = False
         if not stages:
             raise InputError("a training needs at least one stage; it was given none.")
-        if seconds is not None and (
-            isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0
-        ):
-            raise InputError(f"seconds must be a positive number or null; it was given {seconds!r}.")
-        if target_error is not None and (
-            isinstance(target_error, bool) or not isinstance(target_error, int | float) or not target_error > 0
-        ):
-            raise InputError(f"target_error must be a positive number or null; it was given {target_error!r}.")
+        for name, value in {"seconds": seconds, "target_error": target_error}.items():
+            positive = not isinstance(value, bool) and isinstance(value, int | float) and value > 0
+            if value is not None and not positive:
+                raise InputError(f"{name} must be a positive number or null; it was given {value!r}.")
         if target_error is not None and model.problem.reference() is None:
             raise InputError("target_error needs a problem with a reference; leave it null.")
         self.model, self.collocation, self.weighting = model, collocation, weighting
@@ -113,8 +108,8 @@ class Training(LightningModule):
 
     def on_train_start(self) -> None:
         """Start the clock and the first stage."""
-        self.held_out = self._objective_at(self.collocation(HELD_OUT))
-        self.held_out_reference = self._look_up_reference()
+        self.held_out = HeldOut(self._objective_at(self.collocation(HELD_OUT)))
+        self.held_out.place()
         self._started = time.perf_counter() - self.seconds_trained
         if self.status != "running":
             self.trainer.should_stop = True
@@ -166,7 +161,7 @@ class Training(LightningModule):
             self.model.slabs.continue_into(stage.slab)
         first = self._objective_at(self.collocation(self.step))
         self.weighting.adapt(first.jacobian_by_residual)
-        self.held_out_reference = self._look_up_reference()
+        self.held_out.place()
         self._expect()
         self._close_block()
 
@@ -201,22 +196,12 @@ class Training(LightningModule):
 
     def _close_block(self) -> None:
         """Look at the held-out points, remember the best state, and write one row of history."""
-        with torch.no_grad():
-            held_out = self.held_out.loss()
-        errors = self._errors()
-        terms = self.held_out.terms
-        loss = (
-            held_out if self.objective is None else sum(self.objective.terms.values(), torch.zeros_like(held_out)) / 2
-        )
-        # Everything that the device has to say since the last block comes over in one transfer.
-        loss_value, validation, *rest = torch.stack([loss, held_out, *terms.values(), *errors.values()]).tolist()
         row = {"step": self.step, "seconds": self.seconds_trained, "stage": self.stage}
-        row |= {"loss": loss_value, "validation": validation}
-        row |= {f"residual/{name}": value for name, value in zip(terms, rest, strict=False)}
-        row |= {f"relative_l2/{name}": value for name, value in zip(errors, rest[len(terms) :], strict=True)}
+        row |= self.held_out.look(self.objective)
         self.history.append(row)
+        validation = row["validation"]
         if not math.isfinite(validation):
-            worst = [name for name, value in zip(terms, rest, strict=False) if not math.isfinite(value)]
+            worst = [name for name, value in values_of(row, "residual").items() if not math.isfinite(value)]
             self._stop("diverged", f"the residual of {', '.join(worst)} is {validation} after step {self.step}")
             return
         self.blocks_without_progress = 0 if validation < 0.9 * self.best_in_stage else self.blocks_without_progress + 1
@@ -225,34 +210,9 @@ class Training(LightningModule):
             self.best_validation, self.best_step = validation, self.step
             self.best_state = _copy(self.model.state_dict())
         in_last_slab = self._current()[0].slab in (None, list(self.stages.values())[-1].slab)
-        if in_last_slab and self.target_error is not None and max(rest[len(terms) :]) <= self.target_error:
+        errors = values_of(row, "relative_l2").values()
+        if in_last_slab and self.target_error is not None and max(errors) <= self.target_error:
             self._stop("solved", f"the relative L2 error is at most {self.target_error:g} after step {self.step}")
-
-    def _errors(self) -> dict[str, Tensor]:
-        """Relative L2 error of each field on the held-out interior points; empty without a reference."""
-        points, exact = self.held_out_reference
-        if not exact:
-            return {}
-        with torch.no_grad():
-            fields = self.model.fields(points)
-        norm = torch.linalg.vector_norm
-        return {name: norm(fields[name] - exact[name]) / norm(exact[name]) for name in exact}
-
-    @torch.no_grad()
-    def _look_up_reference(self) -> tuple[Points, Points]:
-        """Return the held-out interior points and the reference there, which may have to be computed."""
-        problem = self.model.problem
-        reference = problem.reference()
-        if reference is None:
-            return {}, {}
-        interior = next(
-            name
-            for name, constraint in problem.constraints().items()
-            if constraint.region.dimension == len(problem.coordinates)
-        )
-        held_out = self.model.place(self.held_out.points[interior])
-        points = {name: held_out[name].detach() for name in problem.coordinates}
-        return points, reference(**points)
 
     def _end_stage_if_due(self, stage: Stage, stuck: str | None) -> None:
         if self.history[-1]["validation"] <= stage.residual:
@@ -315,13 +275,13 @@ class Training(LightningModule):
         self.history = list(saved["history"])
         self.reasons = list(saved["reasons"])
         self.weighting.factors = dict(saved["weight_factors"])
+        self.chunk = saved["chunk"]
         if saved["points"] is not None:
             # Adaptive points follow from the model as it was when they were drawn.
             device = next(self.model.parameters()).device
             points = {name: {k: v.to(device) for k, v in group.items()} for name, group in saved["points"].items()}
             self.objective = self._objective_at(points)
             self._draw = saved["draw"]
-        self.chunk = saved["chunk"]
         if saved["way"] != "eager":
             self.first_order.settle(saved["way"])
         self.status = saved["status"]
@@ -352,9 +312,3 @@ _COUNTERS = (
 
 def _copy(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in state.items()}
-
-
-def columns(history: list[Row]) -> dict[str, list[float]]:
-    """Return the history by column; a row without a value has NaN there."""
-    names = list(dict.fromkeys(name for row in history for name in row))
-    return {name: [row.get(name, math.nan) for row in history] for name in names}
