@@ -121,6 +121,19 @@ def test_how_steps_are_computed_stays_chosen(tmp_path: Path, monkeypatch: pytest
     assert end == end_of(tmp_path / "whole")
 
 
+def test_the_chunk_of_the_run_stays_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums over other chunks have other bits; more memory is free when the run goes on."""
+    words = ("training=adam", "training.adam.resample=0")
+    with monkeypatch.context() as patch:
+        patch.setattr("pinn.solver.choose_chunk", lambda *_: 7)
+        assert train(tmp_path / "whole", *words, steps=6) == 0
+        cut_after(patch, 2)
+        assert train(tmp_path / "cut", *words, steps=6) == 143
+    monkeypatch.setattr("pinn.solver.choose_chunk", lambda *_: None)
+    assert run.resume(tmp_path / "cut", {}) == 0
+    assert end_of(tmp_path / "cut") == end_of(tmp_path / "whole")
+
+
 @pytest.mark.parametrize("words", [("problem=burgers", "slabs=2"), ("problem=kovasznay",)])
 def test_what_the_plan_chose_stays_chosen(
     words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
