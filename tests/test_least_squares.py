@@ -7,11 +7,11 @@ import torch
 
 import pinn
 from pinn.errors import InputError
-from pinn.feature_scales import find_scale
 from pinn.model import Model, scaled
 from pinn.networks import RandomFeatures
 from pinn.objective import Objective
 from pinn.optimizers import LeastSquares
+from pinn.plan.feature_scales import find_scale
 from pinn.problems import Heat, Poisson, Wave
 from pinn.sampling import Collocation, Sobol
 from pinn.training import Stage

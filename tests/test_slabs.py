@@ -14,9 +14,9 @@ from pinn.marching import Marching, time_of
 from pinn.networks import Slabs
 from pinn.optimizers import LeastSquares, LevenbergMarquardt
 from pinn.plan import refinement
+from pinn.plan.slab_count import LADDER, LEARNT, find_slab_count
 from pinn.problems import Burgers, Constraint, Heat, Kovasznay, Poisson, Problem, Wave
 from pinn.sampling import Collocation, Sobol
-from pinn.slab_count import LADDER, LEARNT, find_slab_count
 
 
 def slabs(count: int = 3, seed: int = 0) -> Slabs:

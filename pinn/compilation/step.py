@@ -80,6 +80,8 @@ class CompiledStep:
             except _OUT_OF_MEMORY:
                 raise
             except Exception as error:
+                # Tracers and compilers raise what they please. An error of the problem's own comes again on the way
+                # below, and no way is below eager.
                 self._step_down(error)
                 return self(objective)
         return objective.gradient()

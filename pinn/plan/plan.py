@@ -10,16 +10,16 @@ from typing import Any, Literal
 from torch import nn
 
 from pinn.errors import InputError
-from pinn.feature_scales import FeatureScale, find_scale
 from pinn.marching import time_of
 from pinn.model import scaled
 from pinn.networks import MLP, RandomFeatures, Refined, Slabs
 from pinn.objective import Objective
 from pinn.optimizers import LeastSquares, LevenbergMarquardt
+from pinn.plan.feature_scales import FeatureScale, find_scale
+from pinn.plan.slab_count import LADDER, find_slab_count
 from pinn.problems import Problem
 from pinn.problems.linearity import is_linear
 from pinn.sampling import Collocation
-from pinn.slab_count import LADDER, find_slab_count
 from pinn.training import Stage
 from pinn.weighting import Equilibrated, Weighting
 
