@@ -26,11 +26,11 @@ from pinn.model import Model
 
 Blocks = dict[str, Tensor]
 """By name of a parameter: the derivatives by its entries, (points, entries); one that does not matter is absent."""
+Rows = dict[str, tuple[Tensor, Blocks]]
+"""By name of a residual: its values, (points,), and its derivatives."""
 
 
-def residual_jacobian(
-    model: Model, constraint: str, points: Points, engine: Engine | None = None
-) -> dict[str, tuple[Tensor, Blocks]]:
+def residual_jacobian(model: Model, constraint: str, points: Points, engine: Engine | None = None) -> Rows:
     """Return every residual of one constraint, (points,), and its Jacobian J_np = ∂r_n/∂θ_p.
 
     Args:

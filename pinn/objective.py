@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -16,6 +16,8 @@ from pinn.weighting import Weighting
 POINTS_PER_BLOCK = 1024
 """How many points the Jacobian takes at a time: measured best for 20 to 50 units, where all of it stays in cache."""
 
+T = TypeVar("T")
+
 
 class Gradient(NamedTuple):
     """What a step of first order needs, without graphs."""
@@ -26,6 +28,17 @@ class Gradient(NamedTuple):
     """The weighted mean square of each residual, by its name; their sum is 2 L."""
     gradients: tuple[Tensor, ...]
     """∂L/∂θ, for each trained parameter in its shape."""
+
+
+class Step(Protocol):
+    """Another way to compute what an objective is asked for, as `pinn.compilation` has one."""
+
+    def __call__(self, objective: "Objective", /) -> Gradient:
+        """Return loss, terms and gradients."""
+
+    @property
+    def rows(self) -> Callable[..., Any]:
+        """Calls a function with a model, the name of a constraint and its points."""
 
 
 class Objective:
@@ -39,7 +52,7 @@ class Objective:
         model: the problem and the network.
         points: of every constraint, by its name.
         weighting: the scale of every residual.
-        step: computes the gradient of an objective in another way, as `pinn.compilation` does.
+        step: computes gradients, rows and Jacobians in another way.
         chunk: how many points are evaluated at a time for gradients, and without gradients, so that memory is bounded;
             None takes all at once. The sums are the same to round-off.
         counts: N of every constraint, where `points` are only a part of them.
@@ -50,7 +63,7 @@ class Objective:
         model: Model,
         points: Mapping[str, Points],
         weighting: Weighting,
-        step: "Callable[[Objective], Gradient] | None" = None,
+        step: Step | None = None,
         chunk: int | None = None,
         counts: Mapping[str, int] | None = None,
     ) -> None:
@@ -63,18 +76,20 @@ class Objective:
         self.counts = dict(counts or {name: len(next(iter(group.values()))) for name, group in self.points.items()})
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.terms: dict[str, Tensor] = {}
+        self._spans: dict[str, range] = {}
 
     def residuals(self) -> Points:
         """Return every residual by name, unscaled, (points,) each."""
         if torch.is_grad_enabled():
-            return self._evaluate({})
-        frozen = {name: parameter.detach() for name, parameter in self.model.named_parameters()}
+            rows: Points = {}
+            for name, points in self.points.items():
+                rows |= self.model(name, points)
+            return rows
         found: dict[str, list[Tensor]] = {}
         for part in self.parts():
-            with torch.enable_grad():
-                rows = part._evaluate(frozen)
-            for name, row in rows.items():
-                found.setdefault(name, []).append(row.detach())
+            for constraint, points in part.points.items():
+                for name, row in self._call(frozen_residuals, constraint, points).items():
+                    found.setdefault(name, []).append(row)
         return {name: torch.cat(pieces) for name, pieces in found.items()}
 
     @property
@@ -97,11 +112,11 @@ class Objective:
                     part[name] = some
         return [Objective(self.model, part, self.weighting, counts=self.counts) for part in parts]
 
-    def _evaluate(self, parameters: dict[str, Tensor]) -> Points:
-        rows: Points = {}
-        for name, points in self.points.items():
-            rows |= functional_call(self.model, parameters, (name, points)) if parameters else self.model(name, points)
-        return rows
+    def _call(self, function: Callable[[Model, str, Points], T], constraint: str, points: Points) -> T:
+        if self.step:
+            found: T = self.step.rows(function, self.model, constraint, points)
+            return found
+        return function(self.model, constraint, points)
 
     def vector(self) -> Tensor:
         """Return all scaled rows, (rows,), so that L = ½‖vector‖²."""
@@ -136,11 +151,13 @@ class Objective:
         rows = example.new_empty(total)
         for name, points in self.points.items():
             count = len(next(iter(points.values())))
-            for start in range(0, count, POINTS_PER_BLOCK):
-                block = {key: value[start : start + POINTS_PER_BLOCK].detach() for key, value in points.items()}
+            # Blocks of one size, so that one graph does for all; the last one overlaps the one before.
+            size = math.ceil(count / math.ceil(count / POINTS_PER_BLOCK))
+            for start in (min(start, count - size) for start in range(0, count, size)):
+                block = {key: value[start : start + size].detach() for key, value in points.items()}
                 for key in self.model.problem.coordinates:
                     block[key].requires_grad_()
-                for row_name, (row, derivatives) in residual_jacobian(self.model, name, block).items():
+                for row_name, (row, derivatives) in self._call(residual_jacobian, name, block).items():
                     at = spans[row_name].start + start
                     scale = self.weighting.scale(row_name, count)
                     rows[at : at + len(row)] = row * scale
@@ -184,7 +201,9 @@ class Objective:
 
     def spans(self) -> dict[str, range]:
         """Return which rows of the whole belong to each residual; one point of each constraint tells their names."""
-        spans, at = {}, 0
+        if self._spans:
+            return self._spans
+        spans, at = self._spans, 0
         for name, points in self.points.items():
             count = len(next(iter(points.values())))
             with torch.enable_grad():
@@ -221,3 +240,11 @@ class Objective:
     def _remember(self, scaled: Points) -> None:
         """Keep the weighted mean square of each residual, on the device: reading it is the caller's synchronisation."""
         self.terms = {name: row.detach().square().sum() for name, row in scaled.items()}
+
+
+def frozen_residuals(model: Model, constraint: str, points: Points) -> Points:
+    """Return every residual of one constraint, (points,), at parameters that pay for no graph."""
+    frozen = {name: parameter.detach() for name, parameter in model.named_parameters()}
+    with torch.enable_grad():
+        rows: Points = functional_call(model, frozen, (constraint, points))
+    return {name: row.detach() for name, row in rows.items()}

@@ -9,23 +9,21 @@ from typing import Any
 import pytest
 import torch
 from helpers.shipped import SHIPPED
-from helpers.small import Decay, Ring, model_of, points_of
+from helpers.small import Decay, Peeking, Ring, model_of, points_of
 from torch import Tensor, nn
 from torch._inductor import config as inductor
 from torch.fx import Graph, GraphModule
 from torch.utils._python_dispatch import _disable_current_modes
 
-from pinn import derivatives
 from pinn.compilation import CompiledStep
 from pinn.compilation.capture import capture, simplify
 from pinn.compilation.choice import WAYS, Count, Step, choose
 from pinn.compilation.writes import without_writes, written
-from pinn.domains import Box
 from pinn.engines import choose_engines
 from pinn.errors import InputError
 from pinn.networks import RandomFeatures
 from pinn.objective import Objective
-from pinn.problems import Burgers, Constraint, Poisson, Problem
+from pinn.problems import Burgers, Poisson
 from pinn.sampling import Collocation, Sobol
 from pinn.training import Stage, Training
 from pinn.weighting import Fixed
@@ -106,22 +104,6 @@ def test_what_is_held_fixed_may_change() -> None:
     for trained in (True, False, True):
         first.requires_grad_(trained)
         assert_same_bits(step, Objective(model, points_of(problem), Fixed()))
-
-
-class Peeking(Problem):
-    """u' + u = a function of x, which may look at its numbers so that no graph can hold it."""
-
-    coordinates, fields = ("x",), ("u",)
-
-    def __init__(self, look: Callable[[Tensor], Any]) -> None:
-        super().__init__()
-        self.domain, self.look = Box(x=(0, 1)), look
-
-    def constraints(self) -> dict[str, Constraint]:
-        return {"equation": Constraint(self.domain.interior, self.equation)}
-
-    def equation(self, u: Tensor, x: Tensor) -> Tensor:
-        return derivatives.partial(u, x) + u - self.look(x)
 
 
 @pytest.mark.usefixtures("no_modes")

@@ -1,10 +1,8 @@
 """The Jacobian of the residuals equals what autograd says of one row after another."""
 
-from collections.abc import Callable
-from functools import partial
-
 import pytest
 import torch
+from helpers.networks import NETWORKS
 from helpers.shipped import SHIPPED
 from helpers.small import Decay, Ring, Rosenbrock, model_of, points_of
 from torch import Tensor, nn
@@ -12,7 +10,6 @@ from torch import Tensor, nn
 from pinn import objective as objective_module
 from pinn.errors import InputError
 from pinn.model import Model
-from pinn.networks import MLP
 from pinn.objective import Objective
 from pinn.problems import Kovasznay, Poisson, Problem
 from pinn.weighting import Fixed
@@ -36,63 +33,6 @@ def check(model: Model, problem: Problem, dtype: torch.dtype = torch.float64) ->
     tolerance = 1e3 * torch.finfo(dtype).eps
     torch.testing.assert_close(matrix, expected, rtol=0, atol=tolerance * expected.abs().max().item())
     torch.testing.assert_close(rows, objective.vector().detach(), rtol=0, atol=tolerance * rows.abs().max().item())
-
-
-class Gated(nn.Module):
-    """Weights outside of matrix products: a gain for each unit, and a product written with @."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.first = nn.Linear(inputs, 4)
-        self.gain = nn.Parameter(torch.rand(4))
-        self.mix = nn.Parameter(torch.rand(4, outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.tanh(self.first(x) * self.gain) @ self.mix
-
-
-class Tied(nn.Module):
-    """One layer used twice, and a way around it."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.first, self.middle, self.last = nn.Linear(inputs, 4), nn.Linear(4, 4), nn.Linear(4, outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        h = torch.tanh(self.first(x))
-        return self.last(h + torch.sin(self.middle(torch.tanh(self.middle(h)))))
-
-
-class Frozen(nn.Module):
-    """A first layer that is not trained."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.first, self.last = nn.Linear(inputs, 6).requires_grad_(False), nn.Linear(6, outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.last(torch.sin(self.first(x)))
-
-
-class Normalised(nn.Module):
-    """A layer norm, whose gain and bias meet every point element by element."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(nn.Linear(inputs, 5), nn.LayerNorm(5), nn.Tanh(), nn.Linear(5, outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)
-
-
-NETWORKS: dict[str, Callable[[int, int], nn.Module]] = {
-    "mlp": partial(MLP, width=5, depth=3),
-    "shallow": partial(MLP, width=3, depth=1, activation="sine"),
-    "gated": Gated,
-    "tied": Tied,
-    "frozen": Frozen,
-    "normalised": Normalised,
-}
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -52,10 +52,10 @@ def first_order_step(model: Model) -> Callable[[Points, Mapping[str, Points], Po
 
     def step(state: Points, points: Mapping[str, Points], scales: Points) -> Gradient:
         with torch.enable_grad():
-            leaves = {name: _leaf(value, name in trained) for name, value in state.items()}
+            leaves = {name: leaf(value, name in trained) for name, value in state.items()}
             rows: Points = {}
             for name, quantities in points.items():
-                at = {key: _leaf(value, key in coordinates) for key, value in quantities.items()}
+                at = {key: leaf(value, key in coordinates) for key, value in quantities.items()}
                 rows |= functional_call(model, leaves, (name, at))
             scaled = {name: row * scales[name] for name, row in rows.items()}
             vector = torch.cat(list(scaled.values()))
@@ -67,7 +67,13 @@ def first_order_step(model: Model) -> Callable[[Points, Mapping[str, Points], Po
     return step
 
 
-def _leaf(value: Tensor, differentiable: bool) -> Tensor:
+def state_of(model: Model) -> Points:
+    """Return parameters and buffers by name, without graphs."""
+    return {name: value.detach() for name, value in (*model.named_parameters(), *model.named_buffers())}
+
+
+def leaf(value: Tensor, differentiable: bool) -> Tensor:
+    """Return the same numbers as an input of what is differentiated, or as a constant."""
     return value.detach().requires_grad_(differentiable)
 
 

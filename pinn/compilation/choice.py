@@ -53,6 +53,12 @@ def choose(step: Step, steps: int, seconds: float | None = None, present: str = 
     return max(WAYS[names.index(present) :], key=worth).name
 
 
+def repays(operations: int, seconds: float) -> bool:
+    """Tell whether capturing so many operations costs less than it would have saved of so many seconds."""
+    captured = next(way for way in WAYS if way.name == "captured")
+    return captured.cost * operations < seconds * (1 - 1 / captured.gain)
+
+
 class Count(TorchDispatchMode):
     """Counts the operations that are executed while it is active, those of backward passes included."""
 

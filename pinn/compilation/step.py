@@ -6,25 +6,23 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
-from torch.fx import GraphModule
 
-from pinn.compilation.capture import capture, first_order_step, simplify
+from pinn.compilation.capture import capture, first_order_step, state_of
 from pinn.compilation.choice import Count, Step, choose
-from pinn.compilation.writes import without_writes
+from pinn.compilation.kernels import OUT_OF_MEMORY, compiled, reason
+from pinn.compilation.rows import RowGraphs
 from pinn.domains import Points
 from pinn.errors import InputError
 from pinn.objective import Gradient, Objective
 
 Compile = Literal["auto"] | bool
 
-_OUT_OF_MEMORY = (torch.OutOfMemoryError, MemoryError)
-
 STEPS_TO_MEASURE = 4
 """Steps that `auto` looks at before it decides: in the first it counts operations, of the others it takes the time."""
 
 
 class CompiledStep:
-    """Computes the gradient of an objective; give it to `Objective` as `step`.
+    """Computes the gradient of an objective, and its rows and Jacobian; give it to `Objective` as `step`.
 
     Parameters, points and weights are inputs of the captured graph, so that fresh points need no new one; points in
     other numbers do. Captured steps give the bits of those that are not; compiled ones differ by round-off,
@@ -49,6 +47,10 @@ class CompiledStep:
         """How steps are computed at present: eager, captured or compiled."""
         self.open = compile == "auto"
         """Whether that is still to be decided."""
+        self.rows = RowGraphs(
+            "eager" if compile is False else "compiled" if compile is True else "captured", compile == "auto", say
+        )
+        """How rows and Jacobians are computed. `auto` never compiles them, so that they have the bits of eager ones."""
         self._steps = 0
         self._seconds: float | None = None
         self._operations = 0
@@ -77,7 +79,7 @@ class CompiledStep:
                 # Gradients are computed inside of the graph; autograd has nothing to record.
                 with torch.no_grad():
                     return self._from_graph(objective)
-            except _OUT_OF_MEMORY:
+            except OUT_OF_MEMORY:
                 raise
             except Exception as error:
                 # Tracers and compilers raise what they please. An error of the problem's own comes again on the way
@@ -110,15 +112,14 @@ class CompiledStep:
 
     def _step_down(self, error: Exception) -> None:
         """Say why this way is closed, and take the one before."""
-        reason = " ".join(str(error).split("Set TORCHDYNAMO_VERBOSE")[0].split())[:200] or type(error).__name__
         before = {"compiled": "captured", "captured": "eager"}[self.way]
-        self.say(f"steps cannot be {self.way}, so they are {before}: {reason}")
+        self.say(f"steps cannot be {self.way}, so they are {before}: {reason(error)}")
         self._graphs.clear()
         self.settle(before)
 
     def _from_graph(self, objective: Objective) -> Gradient:
         model = objective.model
-        state = {name: value.detach() for name, value in (*model.named_parameters(), *model.named_buffers())}
+        state = state_of(model)
         points = {name: {key: x.detach() for key, x in group.items()} for name, group in objective.points.items()}
         sizes = tuple((name, key, len(x)) for name, group in points.items() for key, x in group.items())
         # A stage may hold a part of the network fixed.
@@ -142,14 +143,3 @@ class CompiledStep:
             self._numbers = numbers
             self._scales = {name: like.new_tensor(number) for name, number in numbers.items()}
         return self._scales
-
-
-def compiled(graph: GraphModule, device: torch.device) -> Callable[..., Any]:
-    """Return a captured graph as kernels of Inductor; call it under `torch.no_grad()`, its gradients are inside."""
-    without_writes(graph.graph)
-    simplify(graph.graph)
-    graph.recompile()
-    # The kernels are kept on disk by Inductor, in TORCHINDUCTOR_CACHE_DIR or else below the folder for temporary files.
-    # A GPU waits for the CPU at each of a thousand small kernels; a CUDA graph starts them all at once.
-    options: dict[str, Any] = {"fallback_random": True, "triton.cudagraphs": device.type == "cuda"}
-    return torch.compile(graph, fullgraph=True, dynamic=False, options=options)

@@ -127,22 +127,22 @@ class _Linearisation:
 
     def step(self, damping: float) -> tuple[Tensor, Tensor]:
         """Return p, (parameters,), and the decrease of ½‖r‖² that it predicts: ½ (λ‖p‖² - p·Jᵀr)."""
-        step = -self.solve(self.rows, damping)
+        step = -self.solve(self.rows, self.gradient, damping)
         return step, (damping * step.dot(step) - step.dot(self.gradient)) / 2
 
     def acceleration(self, step: Tensor, damping: float, nudged: Tensor) -> Tensor:
         """Return a, (parameters,), from the rows at θ + h p."""
         curvature = 2 / NUDGE * ((nudged - self.rows) / NUDGE - self.jacobian @ step)
-        return -self.solve(curvature, damping) / 2
+        return -self.solve(curvature, curvature @ self.jacobian, damping) / 2
 
-    def solve(self, right: Tensor, damping: float) -> Tensor:
-        """Return argmin ‖J p - v‖² + λ‖p‖², (parameters,), for v of shape (rows,)."""
+    def solve(self, right: Tensor, projected: Tensor, damping: float) -> Tensor:
+        """Return argmin ‖J p - v‖² + λ‖p‖², (parameters,), for v of shape (rows,) and Jᵀv."""
         if damping <= self.lost:
             square, vh = self._singular_values()
-            return ((vh @ (right @ self.jacobian)) / (square + damping)) @ vh
+            return ((vh @ projected) / (square + damping)) @ vh
         factor = self._cholesky(damping)
         if self.tall:
-            return torch.cholesky_solve((right @ self.jacobian).unsqueeze(1), factor).squeeze(1)
+            return torch.cholesky_solve(projected.unsqueeze(1), factor).squeeze(1)
         return torch.cholesky_solve(right.unsqueeze(1), factor).squeeze(1) @ self.jacobian
 
     def _cholesky(self, damping: float) -> Tensor:

@@ -1,5 +1,8 @@
 """Small problems, networks and models that several tests use."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -93,3 +96,19 @@ class Rosenbrock(Problem):
 
     def constraints(self) -> dict[str, Constraint]:
         return {"valley": Constraint(self.domain.point(x=0), lambda a, b: {"curve": 10 * (b - a**2), "step": 1 - a})}
+
+
+class Peeking(Problem):
+    """u' + u = a function of x, which may look at its numbers so that no graph can hold it."""
+
+    coordinates, fields = ("x",), ("u",)
+
+    def __init__(self, look: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.domain, self.look = Box(x=(0, 1)), look
+
+    def constraints(self) -> dict[str, Constraint]:
+        return {"equation": Constraint(self.domain.interior, self.equation)}
+
+    def equation(self, u: Tensor, x: Tensor) -> Tensor:
+        return partial(u, x) + u - self.look(x)

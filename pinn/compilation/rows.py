@@ -1,0 +1,105 @@
+"""Residual rows and their Jacobians, which Gauss-Newton methods evaluate, from one graph for each constraint."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from pinn.compilation.capture import capture, leaf, state_of
+from pinn.compilation.choice import Count, repays
+from pinn.compilation.kernels import OUT_OF_MEMORY, compiled, reason
+from pinn.domains import Points
+from pinn.model import Model
+
+T = TypeVar("T")
+RowFunction = Callable[[Model, str, Points], T]
+"""Returns tensors without graphs from the points of one constraint, as `pinn.jacobian.residual_jacobian` does."""
+
+
+class RowGraphs:
+    """Calls functions of model, constraint and points, each of them as a graph of its own.
+
+    Captured graphs give the same bits, compiled ones differ by round-off. What cannot be compiled is captured, and what
+    cannot be captured is computed operation by operation; a line says so.
+
+    Args:
+        way: how rows are computed: eager, captured or compiled.
+        patient: whether a graph is made only when it would have saved what it costs by now. Then no more than twice the
+            shortest time is lost, however many calls are to come (Karlin, Manasse, Rudolph and Sleator 1988).
+        say: takes a line of text.
+    """
+
+    def __init__(self, way: Literal["eager", "captured", "compiled"], patient: bool, say: Callable[[str], object]):
+        self.way, self.patient, self.say = way, patient, say
+        self._graphs: dict[Any, Callable[..., Any]] = {}
+        self._operations: dict[Any, int] = {}
+        self._seconds: dict[Any, float] = defaultdict(float)
+
+    def __call__(self, function: RowFunction[T], model: Model, constraint: str, points: Points) -> T:
+        """Return what the function returns; coordinates among the points require grad."""
+        if self.way == "eager":
+            return function(model, constraint, points)
+        sizes = tuple((name, len(values)) for name, values in points.items())
+        # A stage may hold a part of the network fixed.
+        form = function, constraint, sizes, tuple(parameter.requires_grad for parameter in model.parameters())
+        if self.patient and form not in self._graphs and not self._is_due(form):
+            return self._measured(form, lambda: function(model, constraint, points))
+        state, values = state_of(model), {name: value.detach() for name, value in points.items()}
+        try:
+            # Derivatives are computed inside of the graph; autograd has nothing to record.
+            with torch.no_grad():
+                if form not in self._graphs:
+                    self._graphs[form] = self._graph(function, model, constraint, state, values)
+                result: T = self._graphs[form](state, values)
+                return result
+        except OUT_OF_MEMORY:
+            raise
+        except Exception as error:
+            before: Literal["eager", "captured"] = "captured" if self.way == "compiled" else "eager"
+            self.say(f"residuals cannot be {self.way}, so they are {before}: {reason(error)}")
+            self.way = before
+            self._graphs.clear()
+            return self(function, model, constraint, points)
+
+    def _is_due(self, form: Any) -> bool:
+        return form in self._operations and repays(self._operations[form], self._seconds[form])
+
+    def _measured(self, form: Any, call: Callable[[], T]) -> T:
+        if form not in self._operations:
+            with Count() as count:
+                result = call()
+            self._operations[form] = count.operations
+            return result
+        started = time.perf_counter()
+        result = call()
+        self._seconds[form] += time.perf_counter() - started
+        return result
+
+    def _graph(
+        self, function: RowFunction[Any], model: Model, constraint: str, state: Points, points: Points
+    ) -> Callable[[Points, Points], Any]:
+        trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+        call = _Call(model)
+
+        def rows(state: Points, points: Points) -> Any:
+            leaves = {f"model.{name}": leaf(value, name in trained) for name, value in state.items()}
+            at = {name: leaf(value, name in model.problem.coordinates) for name, value in points.items()}
+            return functional_call(call, leaves, (function, constraint, at))
+
+        graph = capture(rows, state, points)
+        return compiled(graph, next(model.parameters()).device) if self.way == "compiled" else graph
+
+
+class _Call(nn.Module):
+    """A call of a function with a model, whose parameters can be given otherwise."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, function: RowFunction[T], constraint: str, points: Points) -> T:
+        return function(self.model, constraint, points)
