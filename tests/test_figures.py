@@ -346,6 +346,19 @@ def test_residuals_are_drawn_by_name_in_decades():
         assert lower > log10(residual.abs().min())  # the lines of zeros do not take the colours
 
 
+def test_residuals_that_are_exactly_zero_do_not_take_the_colours():
+    """At round-off a tenth of the residuals may vanish; the others lie between 1e-15 and 1e-14."""
+    full = kovasznay()
+    name, residual = next(iter(full.residuals.items()))
+    row = torch.linspace(1e-15, 1e-14, residual.numel(), dtype=torch.float64)
+    row[::10] = 0
+    figure = plot_residual(replace(full, residuals={name: row.reshape(residual.shape)}), "Kovasznay")
+    lower, upper = meshes(figure)[0].get_clim()
+    # A fiftieth of the values that are not zero lies below the lower end.
+    assert -15 < lower < -14.8
+    assert upper == pytest.approx(lower + 1)
+
+
 def test_convergence_shows_the_terms_the_errors_and_the_stages():
     columns = history(fields=("u", "p"))
     losses, errors = plot_convergence(columns, STAGES, "").axes
@@ -361,6 +374,12 @@ def test_convergence_shows_the_terms_the_errors_and_the_stages():
     assert [line.get_xdata()[0] for line in errors.lines if line.get_linestyle() == ":"] == [3]
     assert [(text.get_text(), text.xy[0]) for text in losses.texts] == [("adam", 0), ("ssbroyden", 300)]
     assert {losses.get_yscale(), errors.get_yscale()} == {"log"}
+
+
+def test_one_step_has_no_ticks_between():
+    columns = {name: values[:2] for name, values in history(fields=("u",)).items()} | {"step": np.array([0.0, 1.0])}
+    losses, _ = plot_convergence(columns, STAGES, "").axes
+    assert all(tick == int(tick) for tick in losses.get_xticks())
 
 
 def test_names_of_short_stages_stand_above_each_other():

@@ -8,6 +8,7 @@ import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pinn.figures.style import COLOURS, GREY, Array, label, new_figure, style
 
@@ -42,6 +43,7 @@ def plot_convergence(history: Mapping[str, Sequence[float]], stages: Sequence[st
         _curve(losses, columns["step"], columns["validation"], "validation", color=GREY, ls="-")
         _curve(losses, columns["step"], columns["loss"], "loss", color="black", ls="-")
         _finish(losses, columns["step"], columns["stage"], "step", "loss and its terms")
+        losses.xaxis.set_major_locator(MaxNLocator(integer=True))
         _name_stages(losses, columns["step"], columns["stage"], stages)
         for axes in others:
             for name, values in errors.items():

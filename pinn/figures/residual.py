@@ -43,5 +43,8 @@ def log_magnitude(residual: Tensor) -> Tensor:
 
 def _scale(values: Sequence[Array]) -> Scale:
     finite = np.concatenate([array[np.isfinite(array)] for array in values])
-    lower, upper = np.quantile(finite, (0.02, 1.0)) if finite.size else (-1.0, 0.0)
+    # At round-off many residuals are exactly zero, which lie at the floor of `log_magnitude`.
+    above = finite[finite > finite.min(initial=np.inf)]
+    shown = above if above.size else finite
+    lower, upper = np.quantile(shown, (0.02, 1.0)) if shown.size else (-1.0, 0.0)
     return Scale(float(lower), max(float(upper), float(lower) + 1.0), "magma")
