@@ -1,19 +1,18 @@
 """DeepXDE and this project on the same problems in one run: error over wall time, Poisson and Burgers.
 
-DeepXDE runs its own best recipe on these: conditions built into the output, float64, Adam and then L-BFGS. Install it
-beside this project with `pip install deepxde`; it is no dependency. Each side is a process of its own with one thread.
-Seconds count from the start of the process, so that imports, set-up and compilation are in them, and looks at the error
-are not taken out.
+DeepXDE runs the recipe that served it best on these in float64: Adam for at most a third of the time, then L-BFGS;
+conditions built into the output on Poisson, in the loss on Burgers. This project runs its defaults, as long as they
+say. Install DeepXDE beside it with `pip install deepxde`; it is no dependency. Each side is a process of its own with
+one thread. Seconds count from the start of the process, so that imports, set-up and compilation are in them, and looks
+at the error, on the same grid over the whole domain, are not taken out.
 """
 
 import argparse
-import csv
 import importlib.util
 import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from pinn.figures.style import new_figure, scientific, style
+
 SCRIPTS = Path(__file__).parent.parent
-SOLVER = Path(__file__).parent / "deepxde_solver.py"
+SOLVERS = {"pinn": "pinn_solver", "DeepXDE": "deepxde_solver"}
 PROBLEMS = ("poisson", "burgers")
 
 Curve = list[tuple[float, float]]
@@ -43,8 +44,8 @@ def main(words: list[str]) -> dict[str, Any]:
     curves: dict[str, dict[str, Curve]] = {}
     for problem in options.problems:
         curves[problem] = {
-            "pinn": run_pinn(problem, options.seed),
-            "DeepXDE": run_deepxde(problem, options.seed, options.seconds),
+            "pinn": run("pinn", problem, options.seed),
+            "DeepXDE": run("DeepXDE", problem, options.seed, options.seconds),
         }
     _print(console, curves)
     _plot(curves, options.figure)
@@ -52,66 +53,49 @@ def main(words: list[str]) -> dict[str, Any]:
     return {"seed": options.seed, "seconds": options.seconds, "curves": curves}
 
 
-def run_pinn(problem: str, seed: int) -> Curve:
-    """Train with all defaults and return the error at every look, on the held-out points, and at last on the grid."""
-    with tempfile.TemporaryDirectory() as parent:
-        folder = Path(parent) / "run"
-        started = time.perf_counter()
-        command = [sys.executable, str(SCRIPTS / "train.py"), f"problem={problem}", f"seed={seed}"]
-        subprocess.run([*command, f"hydra.run.dir={folder}"], check=True, capture_output=True, env=_one_thread())
-        total = time.perf_counter() - started
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        with (folder / "history.csv").open(encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    # What is not training comes before it, but for the figures and files at the end.
-    before = metrics["wall_seconds"]["setup"]
-    curve = [(before + float(row["seconds"]), float(row["relative_l2/u"])) for row in rows]
-    return [*curve, (total, metrics["relative_l2"]["u"])]
-
-
-def run_deepxde(problem: str, seed: int, seconds: float) -> Curve:
-    """Train with DeepXDE and return what it wrote."""
+def run(solver: str, problem: str, *words: object) -> Curve:
+    """Train in a process of its own and return the error at every look."""
+    path = os.pathsep.join([str(SCRIPTS), *sys.path])
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONPATH": path}
+    command = [sys.executable, "-m", f"benchmarks.{SOLVERS[solver]}", problem, *map(str, words), str(time.time())]
     done = subprocess.run(
-        [sys.executable, str(SOLVER), problem, str(seed), str(seconds)],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**_one_thread(), "DDE_BACKEND": "pytorch"},
+        command, check=False, capture_output=True, text=True, env={**environment, "DDE_BACKEND": "pytorch"}
     )
     if done.returncode:
-        raise SystemExit(f"DeepXDE failed on {problem}:\n{done.stderr[-2000:]}")
+        raise SystemExit(f"{solver} failed on {problem}:\n{done.stderr[-2000:]}")
     return [(float(second), float(error)) for second, error in json.loads(done.stdout.splitlines()[-1])]
-
-
-def _one_thread() -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 def _print(console: Console, curves: dict[str, dict[str, Curve]]) -> None:
     table = Table(title="relative L2 error over wall seconds of the whole process, one thread each")
-    for heading in ("problem", "solver", "1e-2 after", "1e-4 after", "1e-6 after", "best", "seconds"):
+    for heading in ("problem", "solver", "1e-2 after", "1e-4 after", "1e-6 after", "best", "last", "ended"):
         table.add_column(heading, justify="left" if heading in ("problem", "solver") else "right")
     for problem, solvers in curves.items():
         for solver, curve in solvers.items():
             reached = [next((f"{s:.0f} s" for s, e in curve if e <= level), "-") for level in (1e-2, 1e-4, 1e-6)]
-            table.add_row(problem, solver, *reached, f"{min(e for _, e in curve):.1e}", f"{curve[-1][0]:.0f}")
+            seconds, error = curve[-1]
+            table.add_row(
+                problem, solver, *reached, f"{min(e for _, e in curve):.1e}", f"{error:.1e}", f"{seconds:.0f} s"
+            )
     console.print(table)
 
 
 def _plot(curves: dict[str, dict[str, Curve]], path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(1, len(curves), figsize=(5.5 * len(curves), 4), squeeze=False, layout="constrained")
-    for axis, (problem, solvers) in zip(axes[0], curves.items(), strict=True):
-        for solver, curve in solvers.items():
-            axis.plot(*zip(*curve, strict=True), marker=".", markersize=4, label=solver)
-        axis.set(xscale="log", yscale="log", title=problem, xlabel="wall time in s, whole process")
-        axis.set_ylabel("relative L2 error of u")
-        axis.grid(alpha=0.3)
-        axis.legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
+    with style():
+        figure = new_figure(4.2 * len(curves), 3.4, "")
+        panels = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
+        for axes, (problem, solvers) in zip(panels, curves.items(), strict=True):
+            for solver, curve in solvers.items():
+                [line] = axes.plot(*zip(*curve, strict=True))
+                colour = line.get_color()
+                axes.plot(*curve[-1], "o", markersize=4, color=colour)
+                end = f"{solver}\n{scientific(curve[-1][1])}"
+                axes.annotate(end, curve[-1], (6, 0), textcoords="offset points", va="center", color=colour)
+            # Room for what is written beside the ends.
+            longest = max(curve[-1][0] for curve in solvers.values())
+            axes.set(title=problem, xlim=(0, 1.35 * longest), yscale="log")
+            axes.set_xlabel("wall time of the whole process in s")
+            axes.grid(visible=True)
+        panels[0].set_ylabel("relative $L^2$ error of $u$")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=150)

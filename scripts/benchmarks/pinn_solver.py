@@ -1,0 +1,63 @@
+"""This project on one problem with all defaults, as `peers.py` runs it: `pinn_solver.py problem seed started`."""
+
+import sys
+
+import torch
+from benchmarks.error_curve import ErrorCurve
+from lightning.pytorch import Callback, LightningModule, Trainer
+from rich.console import Console
+from torch import Tensor
+
+from pinn import config
+from pinn.build import build
+from pinn.domains import Points
+from pinn.marching import Marching
+from pinn.model import Model
+from pinn.solver import fit
+
+SECONDS_BETWEEN_LOOKS = 1.0
+
+
+class Watch(Callback):
+    """Looks at the error at the end of a block of steps, not all the time."""
+
+    def __init__(self, curve: ErrorCurve, model: Model) -> None:
+        self.curve, self.model = curve, model
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Look at what the training begins with."""
+        self.look()
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: object) -> None:
+        """Look if the last time is long enough ago."""
+        if self.curve.seconds - self.curve.pairs[-1][0] >= SECONDS_BETWEEN_LOOKS:
+            self.look()
+
+    def look(self) -> None:
+        """Measure what would be left if the training ended now: in slabs of time, the ones not begun count too."""
+        slabs = self.model.slabs if isinstance(self.model, Marching) else None
+        active = slabs and slabs.active
+        if slabs is not None:
+            slabs.active = None
+        with torch.no_grad():
+            self.curve.look(self._u)
+        if slabs is not None:
+            slabs.active = active
+
+    def _u(self, points: Points) -> Tensor:
+        return self.model.fields(points)["u"]
+
+
+def main(problem: str, seed: int, started: float) -> None:
+    """Train from the configuration that `scripts/train.py` uses, and look at the best state at last."""
+    values, _, _ = config.read([f"problem={problem}", f"seed={seed}"])
+    console = Console(quiet=True)
+    training, _ = build(values, console)
+    watch = Watch(ErrorCurve(training.model.problem, started), training.model)
+    fit(training, console=console, callbacks=[watch])
+    watch.look()
+    watch.curve.print()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
