@@ -9,7 +9,7 @@ from torch import Tensor
 from pinn.derivatives.linked import Slot
 from pinn.derivatives.taylor.elementwise import Elementwise
 from pinn.derivatives.taylor.indices import ChainRule, chain_rule
-from pinn.derivatives.taylor.kernels import product, pull_back, push_forward
+from pinn.derivatives.taylor.kernels import polynomials_of, product, pull_back, push_forward
 
 
 def compose(f: Elementwise, value: Tensor, derivatives: Tensor, slots: tuple[Slot, ...]) -> tuple[Tensor, Tensor]:
@@ -34,7 +34,12 @@ class _Composition(torch.autograd.Function):
     def forward(ctx: Any, value: Tensor, derivatives: Tensor, f: Elementwise, slots: tuple[Slot, ...]) -> Any:
         chain = chain_rule(slots)
         basis = f.basis(value)
-        result, polynomials = push_forward(list(islice(f.derivatives(value, basis), chain.order)), derivatives, chain)
+        polynomials = polynomials_of(derivatives, chain)
+        if f.riccati is not None and chain.order <= 2:
+            result = f.riccati.push_forward(basis[0], derivatives, polynomials, chain)
+        else:
+            slopes = list(islice(f.derivatives(value, basis), chain.order))
+            result = push_forward(slopes, derivatives, polynomials, chain)
         ctx.save_for_backward(value, derivatives, *basis, *polynomials)
         ctx.set_materialize_grads(False)
         ctx.f, ctx.chain, ctx.kept = f, chain, len(basis)

@@ -1,7 +1,7 @@
 """Elementwise functions with all their derivatives, made of the few tensors that are costly to compute."""
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import count, cycle
+from itertools import count, cycle, repeat
 from math import pi, sqrt
 from types import MappingProxyType
 from typing import NamedTuple
@@ -136,7 +136,7 @@ ELEMENTWISE: Mapping[str, Elementwise] = MappingProxyType(
         "tanh": _solves(Riccati(1.0, 0.0, -1.0), torch.tanh),
         "sigmoid": _solves(SIGMOID, torch.sigmoid),
         "tan": _solves(Riccati(1.0, 0.0, 1.0), torch.tan),
-        "exp": _solves(Riccati(0.0, 1.0, 0.0), torch.exp),
+        "exp": Elementwise(lambda z: (torch.exp(z),), lambda z, basis: repeat(basis[0])),
         "reciprocal": _solves(RECIPROCAL, torch.reciprocal),
         "log": _integral(torch.log, torch.reciprocal),
         "log1p": _integral(torch.log1p, lambda z: torch.reciprocal(1 + z)),

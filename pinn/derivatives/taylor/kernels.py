@@ -8,24 +8,32 @@ from torch import Tensor
 from pinn.derivatives.taylor.indices import ChainRule
 
 
-def push_forward(slopes: Sequence[Tensor], derivatives: Tensor, chain: ChainRule) -> tuple[Tensor, list[Tensor]]:
-    """∂^α f(z) = Σ_k f⁽ᵏ⁾(z) P_{α,k}, and the polynomials P_{α,k} with k ≥ 2, which the backward pass needs again.
+def polynomials_of(derivatives: Tensor, chain: ChainRule) -> list[Tensor]:
+    """P_{α,k} with k ≥ 2 for all rules of the chain rule, of the shape of one of the derivatives ∂^α z."""
+    found: list[Tensor | None] = [None] * len(chain.rules)
+    for given, terms in zip(derivatives, chain.terms, strict=True):
+        for number, (multiplicity, (*factors, _)) in terms:
+            found[number] = add_product(found[number], product(derivatives, factors), given, multiplicity)
+    return [polynomial for polynomial in found if polynomial is not None]
+
+
+def push_forward(
+    slopes: Sequence[Tensor], derivatives: Tensor, polynomials: Sequence[Tensor], chain: ChainRule
+) -> Tensor:
+    """∂^α f(z) = Σ_k f⁽ᵏ⁾(z) P_{α,k}.
 
     Args:
         slopes: f'(z), f''(z), ... up to the order of the chain rule, of shape (points, ...).
         derivatives: ∂^α z, of shape (slots, points or 1, ...).
+        polynomials: P_{α,k} with k ≥ 2, one for each rule.
         chain: the chain rule for these slots.
     """
     result = slopes[0].new_empty(len(derivatives), *slopes[0].shape)
-    polynomials: list[Tensor | None] = [None] * len(chain.rules)
-    for given, terms, out in zip(derivatives, chain.terms, result, strict=True):
+    for given, out in zip(derivatives, result, strict=True):
         torch.mul(slopes[0], given, out=out)
-        for number, (multiplicity, (*factors, _)) in terms:
-            polynomials[number] = add_product(polynomials[number], product(derivatives, factors), given, multiplicity)
-    found = [polynomial for polynomial in polynomials if polynomial is not None]
-    for (slot, order), polynomial in zip(chain.rules, found, strict=True):
+    for (slot, order), polynomial in zip(chain.rules, polynomials, strict=True):
         result[slot].addcmul_(slopes[order - 1], polynomial)
-    return result, found
+    return result
 
 
 def pull_back(
@@ -41,7 +49,7 @@ def pull_back(
     Args:
         slopes: of f, one order further than in the forward pass.
         derivatives: as in the forward pass.
-        polynomials: from the forward pass.
+        polynomials: as in the forward pass.
         gradient: by f(z), if there is one.
         gradients: by the derivatives of f(z), of shape (slots, points, ...).
         chain: the chain rule for these slots.

@@ -18,7 +18,7 @@ from pinn.derivatives.taylor.kernels import add_product, gather
 
 
 class Riccati(NamedTuple):
-    """y' = c + b y + q y²."""
+    """y' = c + b y + q y² with q ≠ 0."""
 
     c: float
     b: float
@@ -35,6 +35,18 @@ class Riccati(NamedTuple):
             known.append(following)
             yield following
 
+    def push_forward(self, y: Tensor, derivatives: Tensor, polynomials: Sequence[Tensor], chain: ChainRule) -> Tensor:
+        """The derivatives of y, as `kernels.push_forward` gives them, for a chain rule of order 2."""
+        a, half_r = next(self.derivatives(y)), self._half_r(y)
+        result = y.new_empty(len(derivatives), *y.shape)
+        inner = list(derivatives)
+        # Memory that is written for the first time costs more than arithmetic: what can be, is computed in place.
+        for (slot, _), polynomial in zip(chain.rules, polynomials, strict=True):
+            inner[slot] = torch.addcmul(derivatives[slot], half_r, polynomial, value=2 * self.q, out=result[slot])
+        for given, out in zip(inner, result, strict=True):
+            torch.mul(a, given, out=out)
+        return result
+
     def pull_back(
         self,
         y: Tensor,
@@ -45,17 +57,16 @@ class Riccati(NamedTuple):
         chain: ChainRule,
     ) -> tuple[Tensor, Tensor]:
         """The gradients by z and by its derivatives, as `kernels.pull_back` gives them, for a chain rule of order 2."""
-        a, r = next(self.derivatives(y)), (2 * self.q * y).add_(self.b)
+        a, half_r, scale = next(self.derivatives(y)), self._half_r(y), 2 * self.q
         to_derivatives = torch.empty_like(derivatives)
         by_y, by_a, weights = gradient, None, []
-        # Memory that is written for the first time costs more than arithmetic: what can be, is computed in place.
+        nothing = y.new_zeros(())
         for (slot, _), polynomial in zip(chain.rules, polynomials, strict=True):
-            inner = torch.addcmul(derivatives[slot], r, polynomial).mul_(gradients[slot])
+            inner = torch.addcmul(derivatives[slot], half_r, polynomial, value=scale).mul_(gradients[slot])
             by_a = inner if by_a is None else by_a.add_(inner)
             by_factor = gather(to_derivatives[slot], a, gradients[slot], chain, slot, (), derivatives)
-            start = torch.zeros_like(y[:1]) if by_y is None else by_y
-            by_y = torch.addcmul(start, by_factor, polynomial, value=2 * self.q)
-            weights.append(r * by_factor)
+            by_y = torch.addcmul(nothing if by_y is None else by_y, by_factor, polynomial, value=scale)
+            weights.append(torch.addcmul(nothing, half_r, by_factor, value=scale))
         done = {slot for slot, _ in chain.rules}
         for slot, (given, weight, out) in enumerate(zip(derivatives, gradients, to_derivatives, strict=True)):
             if slot not in done:
@@ -63,4 +74,9 @@ class Riccati(NamedTuple):
                 gather(out, a, weight, chain, slot, weights, derivatives)
         if by_a is None:
             return torch.zeros_like(y) if by_y is None else by_y * a, to_derivatives
-        return (by_a.mul_(r) if by_y is None else torch.addcmul(by_y, by_a, r, out=by_a)).mul_(a), to_derivatives
+        by_y = nothing if by_y is None else by_y
+        return torch.addcmul(by_y, by_a, half_r, value=scale).mul_(a), to_derivatives
+
+    def _half_r(self, y: Tensor) -> Tensor:
+        """r / 2q = y + b / 2q, which is y itself for tanh: its factor 2q rides along with products."""
+        return y + self.b / (2 * self.q) if self.b else y
