@@ -1,10 +1,13 @@
 """Derivatives: time and memory of loss and parameter gradient, with both engines and as residuals are usually written.
 
 `nested` is one `torch.autograd.grad(..., create_graph=True)` for every derivative, `reverse` and `taylor` are the
-operators of this library with either engine. One core, float32 unless named otherwise, not compiled; medians of
+operators of this library with either engine; `deepxde` and `pina` are those of these projects, where they are
+installed (`pip install deepxde pina-mathlab`). One core, float32 unless named otherwise, not compiled; medians of
 processor time over rounds that alternate between all. A word picks cases: `scripts/benchmark.py derivatives navier`.
 """
 
+import importlib
+import importlib.util
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +24,8 @@ from pinn.derivatives import gradient, laplacian
 from pinn.derivatives.taylor import Engine, Reverse, Taylor, discover
 from pinn.networks import MLP
 
+Residuals = Callable[[], list[Tensor]]
+
 
 class Case(NamedTuple):
     """One piece of work.
@@ -28,19 +33,19 @@ class Case(NamedTuple):
     Attributes:
         network: whose parameters the loss is differentiated by.
         residuals: with an engine of this library.
-        nested: the same by plain autograd.
-        target: how many times faster than that `taylor` has to be.
+        others: the same by plain autograd, `nested`, and by the operators of other projects.
+        target: how many times faster than `nested` `taylor` has to be.
     """
 
     network: torch.nn.Module
     residuals: Callable[[Engine], list[Tensor]]
-    nested: Callable[[], list[Tensor]]
+    others: Mapping[str, Residuals]
     target: float
 
 
 def navier_stokes(dtype: torch.dtype) -> Case:
     """Steady flow in two dimensions, 3 fields, 4 × 50 tanh, 2,500 points."""
-    network = MLP(2, 3, width=50, depth=4).to(dtype)
+    network, viscosity = MLP(2, 3, width=50, depth=4).to(dtype), 1 / 40
     x, y = (torch.rand(2500, dtype=dtype, requires_grad=True) for _ in range(2))
 
     def residuals(engine: Engine) -> list[Tensor]:
@@ -50,8 +55,8 @@ def navier_stokes(dtype: torch.dtype) -> Case:
         p_x, p_y = gradient(p, (x, y))
         return [
             u_x + v_y,
-            u * u_x + v * u_y + p_x - laplacian(u, (x, y)) / 40,
-            u * v_x + v * v_y + p_y - laplacian(v, (x, y)) / 40,
+            u * u_x + v * u_y + p_x - viscosity * laplacian(u, (x, y)),
+            u * v_x + v * v_y + p_y - viscosity * laplacian(v, (x, y)),
         ]
 
     def nested() -> list[Tensor]:
@@ -59,11 +64,13 @@ def navier_stokes(dtype: torch.dtype) -> Case:
         u_x, u_y, v_x, v_y, p_x, p_y = (_derivative(f, at) for f in (u, v, p) for at in (x, y))
         return [
             u_x + v_y,
-            u * u_x + v * u_y + p_x - (_derivative(u_x, x) + _derivative(u_y, y)) / 40,
-            u * v_x + v * v_y + p_y - (_derivative(v_x, x) + _derivative(v_y, y)) / 40,
+            u * u_x + v * u_y + p_x - viscosity * (_derivative(u_x, x) + _derivative(u_y, y)),
+            u * v_x + v * v_y + p_y - viscosity * (_derivative(v_x, x) + _derivative(v_y, y)),
         ]
 
-    return Case(network, residuals, nested, target=3.0)
+    points = torch.stack([x, y], -1).detach().requires_grad_()
+    peers = {name: operators.navier_stokes(network, points, viscosity) for name, operators in _peers().items()}
+    return Case(network, residuals, {"nested": nested} | peers, target=3.0)
 
 
 def many_dimensions(dim: int, width: int, points: int, target: float) -> Case:
@@ -74,7 +81,15 @@ def many_dimensions(dim: int, width: int, points: int, target: float) -> Case:
         slopes = _derivative(network(x).squeeze(-1), x)
         return [torch.stack([_derivative(slopes[:, i], x)[:, i] for i in range(dim)]).sum(0)]
 
-    return Case(network, lambda engine: [laplacian(engine(network, x)[0], x)], nested, target)
+    # Beyond, where `nested` takes seconds, they take no fewer passes than that.
+    peers = {name: operators.laplacian(network, x) for name, operators in _peers().items() if dim <= 100}
+    return Case(network, lambda engine: [laplacian(engine(network, x)[0], x)], {"nested": nested} | peers, target)
+
+
+def _peers() -> dict[str, Any]:
+    """By name, the operators of the other projects that are installed here."""
+    installed = [name for name in ("deepxde", "pina") if importlib.util.find_spec(name)]
+    return {name: importlib.import_module(f"benchmarks.{name}_operators") for name in installed}
 
 
 def _derivative(u: Tensor, x: Tensor) -> Tensor:
@@ -97,11 +112,11 @@ def main(arguments: list[str]) -> dict[str, Any]:
     torch.manual_seed(0)
     names = [name for name in CASES if not arguments or any(word in name for word in arguments)]
     measured = {name: measure(CASES[name]()) for name in names}
-    ways = ("taylor", "reverse", "nested")
+    ways = ("taylor", "reverse", "nested", *_peers())
     columns = [*(f"{way}, ms" for way in ways), "ratio", "target", *(f"{way}, MB" for way in ways)]
     table = Table("case", *columns, title=f"torch {torch.__version__}, one core; ratio of nested to taylor")
     for name, row in measured.items():
-        times, memory = ([f"{row[f'{way}_{unit}']:.1f}" for way in ways] for unit in ("ms", "mb"))
+        times, memory = ([f"{row.get(f'{way}_{unit}', nan):.1f}" for way in ways] for unit in ("ms", "mb"))
         table.add_row(name, *times, f"{row['ratio']:.2f}", f"{row['target']:g}", *memory)
     Console().print(table)
     return {"torch": torch.__version__, "cases": measured}
@@ -113,7 +128,7 @@ def measure(case: Case, seconds: float = 30.0, rounds: int = 30) -> dict[str, fl
     ways = {
         "taylor": lambda: case.residuals(taylor),
         "reverse": lambda: case.residuals(reverse),
-        "nested": case.nested,
+        **case.others,
     }
     parameters = list(case.network.parameters())
 
