@@ -68,7 +68,9 @@ def pow(base: Operand, exponent: Operand) -> Jet:
     """base to the exponent, one of which is a number."""
     if isinstance(base, Jet) and isinstance(exponent, Real):
         return apply(power(float(exponent)), base)
-    if isinstance(exponent, Jet) and isinstance(base, Real) and base > 0:
+    if isinstance(exponent, Jet) and isinstance(base, Real):
+        if base <= 0:
+            raise UnsupportedOperationError(f"a power with the base {base}, which is not positive")
         return apply(ELEMENTWISE["exp"], mul(exponent, math.log(base)))
     raise UnsupportedOperationError("a power of which neither base nor exponent is a number")
 
@@ -80,11 +82,8 @@ def rpow(exponent: Jet, base: Operand) -> Jet:
 
 def _shift(z: Jet, constant: Tensor | float) -> Jet:
     value = z.value + constant
-    derivatives = z.derivatives.to(value.dtype)
-    if value.shape[1:] != z.value.shape[1:]:
-        z.require_rank(value.ndim, z.value.ndim)
-        derivatives = derivatives.expand(-1, -1, *value.shape[1:])
-    return z.with_parts(value, derivatives)
+    z.require_rank(value.ndim, z.value.ndim)
+    return z.with_parts(value, z.derivatives.to(value.dtype).expand(-1, -1, *value.shape[1:]))
 
 
 def _scale(function: Callable[..., Tensor], z: Jet, constant: Tensor | float) -> Jet:

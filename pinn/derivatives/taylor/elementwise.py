@@ -14,6 +14,7 @@ from pinn.derivatives.taylor.riccati import Riccati
 
 Basis = tuple[Tensor, ...]
 
+TANH, TAN = Riccati(1.0, 0.0, -1.0), Riccati(1.0, 0.0, 1.0)
 SIGMOID, RECIPROCAL = Riccati(0.0, 1.0, -1.0), Riccati(0.0, 0.0, -1.0)
 
 
@@ -58,39 +59,23 @@ def softplus(beta: float = 1.0, threshold: float = 20.0) -> Elementwise:
     return Elementwise(basis, derivatives)
 
 
-def _solves(riccati: Riccati, f: Callable[[Tensor], Tensor]) -> Elementwise:
-    return Elementwise(lambda z: (f(z),), lambda z, basis: riccati.derivatives(basis[0]), riccati)
+def _oscillation(basis: Basis, signs: tuple[int, ...]) -> Iterator[Tensor]:
+    """The derivatives of f with f'' = ± f from f and f', which take turns with these signs."""
+    f, slope = basis
+    for y, sign in zip(cycle((slope, f)), cycle(signs), strict=False):
+        yield y if sign > 0 else -y
 
 
-def _integral(f: Callable[[Tensor], Tensor], slope: Callable[[Tensor], Tensor]) -> Elementwise:
-    """f with f' = 1 / w, w' = 1, as the logarithm has."""
-
-    def derivatives(z: Tensor, basis: Basis) -> Iterator[Tensor]:
-        yield basis[1]
-        yield from RECIPROCAL.derivatives(basis[1])
-
-    return Elementwise(lambda z: (f(z), slope(z)), derivatives)
+def _logarithm(slope: Tensor) -> Iterator[Tensor]:
+    """The derivatives of f with f' = 1 / w, w' = 1."""
+    yield slope
+    yield from RECIPROCAL.derivatives(slope)
 
 
-def _oscillation(
-    f: Callable[[Tensor], Tensor], slope: Callable[[Tensor], Tensor], signs: tuple[int, ...]
-) -> Elementwise:
-    """f with f'' = ± f; `signs` are those with which f' and f take turns as the derivatives of f."""
-
-    def derivatives(z: Tensor, basis: Basis) -> Iterator[Tensor]:
-        for y, sign in zip(cycle((basis[1], basis[0])), cycle(signs), strict=False):
-            yield y if sign > 0 else -y
-
-    return Elementwise(lambda z: (f(z), slope(z)), derivatives)
-
-
-def _piecewise_linear(f: Callable[[Tensor], Tensor], slope: Callable[[Tensor], Tensor]) -> Elementwise:
-    def derivatives(z: Tensor, basis: Basis) -> Iterator[Tensor]:
-        yield slope(z).to(z.dtype)
-        while True:
-            yield torch.zeros_like(z)
-
-    return Elementwise(lambda z: (f(z),), derivatives)
+def _piecewise_linear(slope: Tensor) -> Iterator[Tensor]:
+    yield slope
+    while True:
+        yield torch.zeros_like(slope)
 
 
 def _times_argument(z: Tensor, factor: Iterator[Tensor]) -> Iterator[Tensor]:
@@ -133,24 +118,32 @@ def _gelu_derivatives(z: Tensor, basis: Basis) -> Iterator[Tensor]:
 
 ELEMENTWISE: Mapping[str, Elementwise] = MappingProxyType(
     {
-        "tanh": _solves(Riccati(1.0, 0.0, -1.0), torch.tanh),
-        "sigmoid": _solves(SIGMOID, torch.sigmoid),
-        "tan": _solves(Riccati(1.0, 0.0, 1.0), torch.tan),
+        "tanh": Elementwise(lambda z: (torch.tanh(z),), lambda z, basis: TANH.derivatives(basis[0]), TANH),
+        "tan": Elementwise(lambda z: (torch.tan(z),), lambda z, basis: TAN.derivatives(basis[0]), TAN),
+        "sigmoid": Elementwise(lambda z: (torch.sigmoid(z),), lambda z, basis: SIGMOID.derivatives(basis[0]), SIGMOID),
+        "reciprocal": Elementwise(
+            lambda z: (torch.reciprocal(z),), lambda z, basis: RECIPROCAL.derivatives(basis[0]), RECIPROCAL
+        ),
         "exp": Elementwise(lambda z: (torch.exp(z),), lambda z, basis: repeat(basis[0])),
-        "reciprocal": _solves(RECIPROCAL, torch.reciprocal),
-        "log": _integral(torch.log, torch.reciprocal),
-        "log1p": _integral(torch.log1p, lambda z: torch.reciprocal(1 + z)),
-        "sin": _oscillation(torch.sin, torch.cos, (1, -1, -1, 1)),
-        "cos": _oscillation(torch.cos, torch.sin, (-1, -1, 1, 1)),
-        "sinh": _oscillation(torch.sinh, torch.cosh, (1,)),
-        "cosh": _oscillation(torch.cosh, torch.sinh, (1,)),
+        "log": Elementwise(lambda z: (torch.log(z), torch.reciprocal(z)), lambda z, basis: _logarithm(basis[1])),
+        "log1p": Elementwise(
+            lambda z: (torch.log1p(z), torch.reciprocal(1 + z)), lambda z, basis: _logarithm(basis[1])
+        ),
+        "sin": Elementwise(
+            lambda z: (torch.sin(z), torch.cos(z)), lambda z, basis: _oscillation(basis, (1, -1, -1, 1))
+        ),
+        "cos": Elementwise(
+            lambda z: (torch.cos(z), torch.sin(z)), lambda z, basis: _oscillation(basis, (-1, -1, 1, 1))
+        ),
+        "sinh": Elementwise(lambda z: (torch.sinh(z), torch.cosh(z)), lambda z, basis: _oscillation(basis, (1,))),
+        "cosh": Elementwise(lambda z: (torch.cosh(z), torch.sinh(z)), lambda z, basis: _oscillation(basis, (1,))),
         "sqrt": power(0.5),
         "rsqrt": power(-0.5),
         "square": power(2.0),
         "silu": Elementwise(lambda z: (functional.silu(z), torch.sigmoid(z)), _silu_derivatives),
         "gelu": Elementwise(lambda z: (functional.gelu(z), *_normal(z)), _gelu_derivatives),
-        "relu": _piecewise_linear(torch.relu, lambda z: z > 0),
-        "abs": _piecewise_linear(torch.abs, torch.sign),
+        "relu": Elementwise(lambda z: (torch.relu(z),), lambda z, basis: _piecewise_linear((z > 0).to(z.dtype))),
+        "abs": Elementwise(lambda z: (torch.abs(z),), lambda z, basis: _piecewise_linear(torch.sign(z))),
     }
 )
 """By the name that torch gives the function; parameters of a call are read elsewhere."""

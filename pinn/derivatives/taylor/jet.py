@@ -68,7 +68,7 @@ class Jet(torch.Tensor):
     def require_same(self, other: "Jet") -> None:
         """Raise unless the other jet can be combined with this one, entry by entry."""
         if other.directions is not self.directions:
-            raise MixedDirectionsError("jets along different directions met")
+            raise MixedDirectionsError
         self.require_rank(other.value.ndim, self.value.ndim)
 
     @staticmethod

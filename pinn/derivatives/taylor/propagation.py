@@ -37,7 +37,7 @@ class Propagation(TorchFunctionMode):
         if not jets:
             return func(*args, **kwargs)
         _refuse_custom_functions(jets)
-        name = getattr(func, "__name__", "")
+        name = func.__name__
         if name.endswith("_") and not name.endswith("__"):
             raise UnsupportedOperationError(f"{resolve_name(func)}, which works in place")
         name = name.removeprefix("__").removesuffix("__")

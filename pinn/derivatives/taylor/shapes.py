@@ -111,7 +111,7 @@ def _joined(join: Callable[..., Tensor], tensors: Sequence[Tensor], dim: int, ne
         raise UnsupportedOperationError("joining along the dimension of the points")
     jets = [lift(tensor, like) for tensor in tensors]
     if any(jet.directions is not like.directions for jet in jets):
-        raise MixedDirectionsError("jets along different directions met")
+        raise MixedDirectionsError
     rows = max(jet.derivatives.shape[1] for jet in jets)
     derivatives = [jet.derivatives.expand(-1, rows, *jet.value.shape[1:]) for jet in jets]
     return like.with_parts(join([jet.value for jet in jets], at), join(derivatives, at + 1))
