@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -36,9 +36,8 @@ class Step(Protocol):
     def __call__(self, objective: "Objective", /) -> Gradient:
         """Return loss, terms and gradients."""
 
-    @property
-    def rows(self) -> Callable[..., Any]:
-        """Calls a function with a model, the name of a constraint and its points."""
+    def rows(self, function: Callable[[Model, str, Points], T], model: Model, constraint: str, points: Points) -> T:
+        """Call a function with a model, the name of a constraint and its points."""
 
 
 class Objective:
@@ -114,8 +113,7 @@ class Objective:
 
     def _call(self, function: Callable[[Model, str, Points], T], constraint: str, points: Points) -> T:
         if self.step:
-            found: T = self.step.rows(function, self.model, constraint, points)
-            return found
+            return self.step.rows(function, self.model, constraint, points)
         return function(self.model, constraint, points)
 
     def vector(self) -> Tensor:

@@ -15,6 +15,7 @@ from pinn.compilation.kernels import OUT_OF_MEMORY, compiled, reason
 from pinn.domains import Points
 from pinn.model import Model
 
+Way = Literal["eager", "captured", "compiled"]
 T = TypeVar("T")
 RowFunction = Callable[[Model, str, Points], T]
 """Returns tensors without graphs from the points of one constraint, as `pinn.jacobian.residual_jacobian` does."""
@@ -33,7 +34,7 @@ class RowGraphs:
         say: takes a line of text.
     """
 
-    def __init__(self, way: Literal["eager", "captured", "compiled"], patient: bool, say: Callable[[str], object]):
+    def __init__(self, way: Way, patient: bool, say: Callable[[str], object]):
         self.way, self.patient, self.say = way, patient, say
         self._graphs: dict[Any, Callable[..., Any]] = {}
         self._operations: dict[Any, int] = {}
@@ -59,7 +60,7 @@ class RowGraphs:
         except OUT_OF_MEMORY:
             raise
         except Exception as error:
-            before: Literal["eager", "captured"] = "captured" if self.way == "compiled" else "eager"
+            before: Way = "captured" if self.way == "compiled" else "eager"
             self.say(f"residuals cannot be {self.way}, so they are {before}: {reason(error)}")
             self.way = before
             self._graphs.clear()

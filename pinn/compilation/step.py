@@ -3,19 +3,22 @@
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 
 from pinn.compilation.capture import capture, first_order_step, state_of
 from pinn.compilation.choice import Count, Step, choose
 from pinn.compilation.kernels import OUT_OF_MEMORY, compiled, reason
-from pinn.compilation.rows import RowGraphs
+from pinn.compilation.rows import RowFunction, RowGraphs, Way
 from pinn.domains import Points
 from pinn.errors import InputError
+from pinn.jacobian import residual_jacobian
+from pinn.model import Model
 from pinn.objective import Gradient, Objective
 
 Compile = Literal["auto"] | bool
+T = TypeVar("T")
 
 STEPS_TO_MEASURE = 4
 """Steps that `auto` looks at before it decides: in the first it counts operations, of the others it takes the time."""
@@ -47,10 +50,11 @@ class CompiledStep:
         """How steps are computed at present: eager, captured or compiled."""
         self.open = compile == "auto"
         """Whether that is still to be decided."""
-        self.rows = RowGraphs(
-            "eager" if compile is False else "compiled" if compile is True else "captured", compile == "auto", say
-        )
-        """How rows and Jacobians are computed. `auto` never compiles them, so that they have the bits of eager ones."""
+        way: Way = "compiled" if compile is True else "captured" if compile else "eager"
+        self.jacobians = RowGraphs(way, compile == "auto", say)
+        """How Jacobians are computed; `auto` does not compile them, so that they have the bits of eager ones."""
+        self.evaluations = RowGraphs("captured" if compile else "eager", True, say)
+        """How rows without derivatives are; compiling gains nothing there."""
         self._steps = 0
         self._seconds: float | None = None
         self._operations = 0
@@ -69,6 +73,11 @@ class CompiledStep:
     def settle(self, way: str) -> None:
         """Take a decision as made: a run that goes on computes its steps as it did before, to the same bits."""
         self.way, self.open = way, False
+
+    def rows(self, function: RowFunction[T], model: Model, constraint: str, points: Points) -> T:
+        """Call a function of model, constraint and points."""
+        graphs = self.jacobians if function is residual_jacobian else self.evaluations
+        return graphs(function, model, constraint, points)
 
     def __call__(self, objective: Objective) -> Gradient:
         """Return loss, terms and gradients of the objective."""

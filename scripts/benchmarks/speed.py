@@ -1,9 +1,9 @@
 """Speed: steps and Jacobians against plain torch, the trainer against a bare loop, and the time to the first step.
 
 One core; medians of processor time in milliseconds, ways alternating in one run. Every ratio is to the same work
-written plainly in torch (nested `autograd.grad`), the floor is one forward and backward pass of the network. JAX is
-measured beside them where it is installed. `--record` adds the numbers to docs/benchmarks/speed.json; what got slower
-since the last entry of the same chip is printed in any case.
+written plainly in torch (nested `autograd.grad`), the floor is one forward and backward pass of the network. JAX,
+DeepXDE and PINA are measured beside them where they are installed. `--record` adds the numbers to
+docs/benchmarks/speed.json; what got slower since the last entry of the same chip is printed in any case.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -28,6 +29,8 @@ ROOT = Path(__file__).parent.parent.parent
 HISTORY = ROOT / "docs" / "benchmarks" / "speed.json"
 SLOWER = 1.2
 """A ratio that has grown by this factor counts as slower; processor times of one machine move by a tenth or so."""
+PEERS = {"deepxde": "DeepXDE", "pina": "PINA"}
+"""Libraries by module, each with a script that prints what its step of Adam takes on Poisson's equation."""
 
 Ratios = dict[str, dict[str, float]]
 
@@ -44,7 +47,7 @@ def main(words: list[str]) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
         "chip": chip(),
-        "versions": versions("torch", "lightning", "jax"),
+        "versions": versions("torch", "lightning", "jax", "deepxde", "pina-mathlab"),
         "milliseconds": {},
         "ratios": {},
     }
@@ -68,7 +71,30 @@ def measure_case(name: str) -> tuple[dict[str, float], dict[str, float]]:
 
         works["jax, compiled"] = step()
     times = medians(works)
+    if name == "poisson":
+        times |= poisson_in_trainings()
     return times, {way: value / times[BASE] for way, value in times.items()}
+
+
+def poisson_in_trainings() -> dict[str, float]:
+    """Return the time of a step in a whole training: by pinn through Lightning, and by the peers that are installed."""
+    from benchmarks.trainer import trained_step_ms
+
+    times = {"pinn, compiled, through Lightning": trained_step_ms("compiled", resample=0)}
+    for module, title in PEERS.items():
+        if find_spec(module):
+            program = (str(ROOT / "scripts" / "benchmarks" / f"{module}_step.py"),)
+            times[title] = printed_number(*program, DDE_BACKEND="pytorch")
+    return times
+
+
+def printed_number(*words: str, **environment: str) -> float:
+    """Run a Python program in a process with one thread, and return the last number that it prints."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment}
+    done = subprocess.run(
+        [sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    return float(done.stdout.split()[-1])
 
 
 def measure_trainer(pairs: int = 3) -> tuple[dict[str, float], dict[str, float]]:
@@ -99,18 +125,17 @@ IMPORTS = "import time, torch, lightning.pytorch; print(time.process_time())"
 def measure_start(pairs: int = 3) -> tuple[dict[str, float], dict[str, float]]:
     """Return the processor time from the command to the first step, and of importing torch and Lightning."""
 
-    def seconds(program: str, *words: str) -> float:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-c", program, *words]
-        said = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
-        return float(said.split()[-1])
-
-    programs = {
-        "import torch, lightning": (IMPORTS,),
-        "problem=poisson": (FIRST_STEP, "logger=none"),
-        "problem=poisson training=adam": (FIRST_STEP, "logger=none", "training=adam", "network=mlp"),
-    }
-    times = {name: 1e3 * median(seconds(*program) for _ in range(pairs)) for name, program in programs.items()}
+    with TemporaryDirectory() as folder:
+        run = (FIRST_STEP, f"hydra.run.dir={folder}")
+        programs = {
+            "import torch, lightning": (IMPORTS,),
+            "problem=poisson": run,
+            "problem=poisson training=adam": (*run, "training=adam", "network=mlp"),
+        }
+        times = {
+            name: 1e3 * median(printed_number("-c", *program) for _ in range(pairs))
+            for name, program in programs.items()
+        }
     return times, {name: value / times["import torch, lightning"] for name, value in times.items()}
 
 

@@ -23,10 +23,10 @@ POINTS, BOUNDARY_POINTS = 2500, 400
 ADAM = partial(torch.optim.Adam, lr=1e-3)
 
 
-def captured() -> CompiledStep:
-    """Steps as captured; capturing itself is not what is measured here."""
+def step_of(way: str) -> CompiledStep:
+    """Steps computed in one way from the first on; capturing or compiling itself is not what is measured here."""
     step = CompiledStep(compile=True)
-    step.settle("captured")
+    step.settle(way)
     return step
 
 
@@ -34,7 +34,7 @@ def bare_step_ms() -> float:
     """Fresh points, loss, gradient, step: the median over blocks."""
     problem, objective = objective_of(Poisson(), POINTS, BOUNDARY_POINTS)
     collocation = Collocation(problem, Sobol(), POINTS, BOUNDARY_POINTS).to(dtype=torch.float32)
-    adam, step = ADAM(objective.parameters), captured()
+    adam, step = ADAM(objective.parameters), step_of("captured")
     ends = [time.process_time()]
     for number in range(BLOCK * BLOCKS):
         adam.step(Objective(objective.model, collocation(number), objective.weighting, step))
@@ -43,12 +43,17 @@ def bare_step_ms() -> float:
     return _per_step(ends)
 
 
-def trained_step_ms() -> float:
-    """The same by a training with its held-out points, its history and Lightning around it."""
+def trained_step_ms(way: str = "captured", resample: int = 1) -> float:
+    """The same by a training with its held-out points, its history and Lightning around it.
+
+    Args:
+        way: how steps are computed.
+        resample: fresh points every so many steps; 0 keeps those of the first.
+    """
     problem, objective = objective_of(Poisson(), POINTS, BOUNDARY_POINTS)
     collocation = Collocation(problem, Sobol(), POINTS, BOUNDARY_POINTS).to(dtype=torch.float32)
-    stages = {"adam": Stage(ADAM, steps=BLOCK * BLOCKS, block=BLOCK)}
-    training = Training(objective.model, collocation, objective.weighting, stages, step=captured())
+    stages = {"adam": Stage(ADAM, steps=BLOCK * BLOCKS, block=BLOCK, resample=resample)}
+    training = Training(objective.model, collocation, objective.weighting, stages, step=step_of(way))
     ends = _Ends()
     fit(training, console=Console(quiet=True), callbacks=[ends])
     return _per_step(ends.times)
