@@ -15,26 +15,28 @@ from pinn.marching import Marching
 from pinn.model import Model
 from pinn.solver import fit
 
-SECONDS_BETWEEN_LOOKS = 1.0
+SHARE_OF_LOOKS = 0.02
+"""Of the time, at most: a look evaluates all slabs on the whole grid, which may take a second."""
 
 
 class Watch(Callback):
     """Looks at the error at the end of a block of steps, not all the time."""
 
     def __init__(self, curve: ErrorCurve, model: Model) -> None:
-        self.curve, self.model = curve, model
+        self.curve, self.model, self.next = curve, model, 0.0
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Look at what the training begins with."""
         self.look()
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: object) -> None:
-        """Look if the last time is long enough ago."""
-        if self.curve.seconds - self.curve.pairs[-1][0] >= SECONDS_BETWEEN_LOOKS:
+        """Look if that is due."""
+        if self.curve.seconds >= self.next:
             self.look()
 
     def look(self) -> None:
         """Measure what would be left if the training ended now: in slabs of time, the ones not begun count too."""
+        begun = self.curve.seconds
         slabs = self.model.slabs if isinstance(self.model, Marching) else None
         active = slabs and slabs.active
         if slabs is not None:
@@ -43,6 +45,7 @@ class Watch(Callback):
             self.curve.look(self._u)
         if slabs is not None:
             slabs.active = active
+        self.next = self.curve.seconds + (self.curve.seconds - begun) / SHARE_OF_LOOKS
 
     def _u(self, points: Points) -> Tensor:
         return self.model.fields(points)["u"]
