@@ -16,7 +16,7 @@ from pinn.domains import Points
 from pinn.problems import Burgers, Poisson, Problem
 
 ADAM_STEPS = {"poisson": 20, "burgers": 15000}
-"""Before L-BFGS, at most: what its own example of Burgers' equation takes. On Poisson 500 come later and no further."""
+"""Before L-BFGS, at most: what its own example of Burgers' equation takes. On Poisson 500 come as far, but later."""
 ADAM_SHARE = 1 / 3
 """Of the time, at most, so that L-BFGS has the rest."""
 LOOK_EVERY = {"poisson": 20, "burgers": 200}
