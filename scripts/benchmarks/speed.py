@@ -126,7 +126,7 @@ def measure_start(pairs: int = 3) -> tuple[dict[str, float], dict[str, float]]:
     """Return the processor time from the command to the first step, and of importing torch and Lightning."""
 
     with TemporaryDirectory() as folder:
-        run = (FIRST_STEP, f"hydra.run.dir={folder}")
+        run = (FIRST_STEP, f"hydra.run.dir={folder}/${{unique:}}")
         programs = {
             "import torch, lightning": (IMPORTS,),
             "problem=poisson": run,
