@@ -116,6 +116,21 @@ def test_all_rules_are_called_by_these_tests(monkeypatch: pytest.MonkeyPatch) ->
     }  # torch 2.13 calls add, mul, div and rdiv here
 
 
+@pytest.mark.parametrize(
+    "convert", [lambda z: z.to(torch.float32), lambda z: z.to(dtype=torch.float32)], ids=["by position", "by keyword"]
+)
+def test_a_conversion_reaches_value_and_derivatives(convert: Callable[[Tensor], Tensor]) -> None:
+    dtypes: list[torch.dtype] = []
+
+    def network(inputs: Tensor) -> Tensor:
+        jet = convert(inputs @ W)
+        dtypes.extend((jet.value.dtype, jet.derivatives.dtype))
+        return jet
+
+    Taylor({((0,),)})(network, coordinates(2, points=4, seed=0))
+    assert dtypes == [torch.float32, torch.float32]
+
+
 UNSUPPORTED: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "no rule": (torch.erf, "aten.erf.default"),
     "no rule by keyword": (lambda z: torch.special.erf(input=z), "aten.erf.default"),
