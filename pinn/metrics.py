@@ -58,7 +58,7 @@ def measure(training: Training, evaluation: Evaluation, *, seed: int, started: f
         },
         "unknowns": {name: value.item() for name, value in problem.named_parameters()},
         "wall_seconds": {
-            "setup": total - training.seconds_trained,
+            "setup": total - (training.seconds_trained - training.seconds_before),
             "train": training.seconds_trained,
             "total": total,
         },

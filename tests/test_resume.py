@@ -175,6 +175,18 @@ def test_a_budget_of_time_can_be_raised(tmp_path: Path) -> None:
     assert end_of(tmp_path / "cut") == end_of(tmp_path / "whole")
 
 
+def test_set_up_is_that_of_this_part(interrupted: Path) -> None:
+    """The parts before may have trained for days."""
+    path = interrupted / "checkpoints" / "last.ckpt"
+    saved = checkpoint.read(path)
+    saved["training"]["counters"]["seconds_trained"] = 1e6
+    checkpoint.save(path, saved)
+    assert run.resume(interrupted, {}) == 0
+    seconds = json.loads((interrupted / "metrics.json").read_text())["wall_seconds"]
+    assert seconds["train"] > 1e6
+    assert 0 < seconds["setup"] < seconds["total"] < 1e4
+
+
 def test_a_run_that_is_finished_stays_as_it_is(tmp_path: Path) -> None:
     train(tmp_path, "training=adam", steps=4)
     before = end_of(tmp_path)

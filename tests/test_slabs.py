@@ -36,6 +36,9 @@ def test_each_slab_is_its_own_network_over_its_own_time() -> None:
     expected = [network.networks[slab](torch.tensor([[0.3, t]], dtype=torch.float64)) for slab, t in local]
     # Round-off of 3 t + 2 moves time by some 1e-16, and the network answers with a slope of order one.
     torch.testing.assert_close(network(x), torch.cat(expected), rtol=0, atol=1e-14)
+    order = [4, 0, 5, 2, 1, 3]
+    assert torch.equal(network(x[order]), network(x)[order])
+    assert network(x[:0]).shape == (0, 1)
 
 
 def test_a_slab_begins_as_the_continuation_of_the_one_before() -> None:

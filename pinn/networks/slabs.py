@@ -101,8 +101,8 @@ class Slabs(nn.Module):
         """Evaluate the fields; an instant between two slabs belongs to the later one."""
         if self.active is not None:
             return self.evaluate(self.active, x)
-        fields = self.evaluate(0, x)
-        for slab in range(1, len(self)):
-            begun = x[:, self.time : self.time + 1] >= 2 * slab / len(self) - 1
-            fields = torch.where(begun, self.evaluate(slab, x), fields)
-        return fields
+        ends = torch.arange(1, len(self), dtype=x.dtype, device=x.device) * (2 / len(self)) - 1
+        slab_of = torch.bucketize(x[:, self.time].contiguous(), ends, right=True)
+        places = [torch.nonzero(slab_of == slab).squeeze(1) for slab in range(len(self))]
+        fields = torch.cat([self.evaluate(slab, x[place]) for slab, place in enumerate(places)])
+        return fields[torch.argsort(torch.cat(places))]

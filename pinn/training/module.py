@@ -80,6 +80,8 @@ class Training(LightningModule):
         self.step = 0
         self.blocks_without_progress = 0
         self.seconds_trained = 0.0
+        self.seconds_before = 0.0
+        """What of `seconds_trained` was spent before the training was restored."""
         self.status = "running"
         self.reasons: list[str] = []
         self.history: list[Row] = []
@@ -271,6 +273,7 @@ class Training(LightningModule):
                 schedule.load_state_dict(state)
         for name in _COUNTERS:
             setattr(self, name, saved["counters"][name])
+        self.seconds_before = self.seconds_trained
         self.best_state = _copy(saved["best_state"])
         self.history = list(saved["history"])
         self.reasons = list(saved["reasons"])
