@@ -177,7 +177,7 @@ def prepare(
     problem.to(device, precision)
     # Only the first slab of time starts where the conditions that are built in do.
     slabs = 1 if hard and slabs == "auto" else slabs
-    chosen = plan(problem, points, network, stages, weighting, weights, slabs)
+    chosen = plan(problem, points, network, stages, weighting, weights, slabs, seconds)
     if None in (network, stages, weighting):
         console.print(f"[bold]plan[/bold] {chosen.reason}", highlight=False)
     found = choose_conditions(hard, problem, fixed_features=makes(chosen.network, RandomFeatures))

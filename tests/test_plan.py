@@ -107,8 +107,18 @@ def test_slabs_of_time_are_trained_in_order_and_share_the_time() -> None:
         (slab, part) for slab in range(4) for part in ("trunk", "features")
     ]
     shares = [stage.share for stage in chosen.stages.values()]
+    spent = [0.0]
+    for share in shares:
+        spent.append(spent[-1] + share * (1 - spent[-1]))
     # 0.6 of a quarter for the trunk of the first, all of it for both its parts, and so on.
-    assert shares == pytest.approx([0.15, 0.25, 0.4, 0.5, 0.65, 0.75, 0.9, 1.0])
+    assert spent[1:] == pytest.approx([0.15, 0.25, 0.4, 0.5, 0.65, 0.75, 0.9, 1.0])
+
+
+@pytest.mark.parametrize(("seconds", "unknowns"), [(None, 2000), (70.0, 2000), (17.5, 1587), (3.5, 928)])
+def test_a_refinement_fits_into_its_time(seconds: float | None, unknowns: int) -> None:
+    """Two slabs with 0.2 of the time each, 7 s for 2,000 unknowns, and the cube of their number."""
+    chosen = plan(Burgers(), few_points(Burgers()), None, None, None, slabs=2, seconds=seconds)
+    assert chosen.network.keywords["features"] == unknowns
 
 
 @pytest.mark.parametrize(

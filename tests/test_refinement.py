@@ -1,8 +1,10 @@
 """The features of a trained network: solved for alone, and far better than the network that they come from."""
 
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from pinn import MLP, InputError, Stage, solve
 from pinn.networks import Refined
@@ -47,6 +49,27 @@ def test_a_stage_ends_with_its_share_of_the_time() -> None:
     solution = solve(Burgers(), network=network, stages=stages, points=50, seconds=100, grid=5, progress=False)
     assert solution.metrics["steps"] == 2
     assert "share of the time" in str(solution.metrics["stopped"])
+
+
+def test_a_stage_that_is_late_is_late_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of ten seconds the first stage should have two and takes six; the two that follow share the other four."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr("pinn.training.module.time", SimpleNamespace(perf_counter=lambda: clock.now))
+
+    class Slow(torch.optim.SGD):
+        def step(self, closure):
+            clock.now += self.param_groups[0]["lr"]
+            return super().step(closure)
+
+    def stage(seconds: float, share: float) -> Stage:
+        return Stage(partial(Slow, lr=seconds), steps=100, block=1, share=share)
+
+    stages = {"first": stage(6.0, 0.2), "second": stage(1.0, 0.5), "third": stage(1.0, 1.0)}
+    solution = solve(
+        Burgers(), network=partial(MLP, width=3, depth=1), stages=stages, points=20, seconds=10, grid=5, progress=False
+    )
+    assert [row["stage"] for row in solution.history if row["step"]] == [0, 1, 1, 1, 2, 2, 2]
+    assert [row["seconds"] for row in solution.history] == [0, 6, 6, 7, 8, 8, 9, 10]
 
 
 @pytest.mark.parametrize(("part", "network"), [("trunk", MLP), ("roots", Refined)])

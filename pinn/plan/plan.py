@@ -35,9 +35,11 @@ are sums of functions of one coordinate each. The trials tell whether this one i
 RESOLVED = 1e-3
 """Relative objective of a trial with half of the features, below which all of them will do."""
 REFINEMENT = 2000
-"""Unknowns of a refinement: a step takes seven seconds of one core. Solitons of Korteweg and de Vries need as many."""
+"""Unknowns of a refinement, at most. Solitons of Korteweg and de Vries need as many."""
+REFINEMENT_SECONDS = 7.0
+"""Of one core, for a step with so many; the work grows with the cube of their number."""
 TRUNK_SHARE = 0.6
-"""Of the time, for the trunk."""
+"""Of the time of a slab, for the trunk."""
 ROWS_PER_REFINEMENT_UNKNOWN = 7
 """Features of trained layers are no even basis. On Burgers' equation, with 6.4 rows or more, the objective on fresh
 points was at most ten times that on the rows that were solved."""
@@ -63,6 +65,7 @@ def plan(
     weighting: Weighting | None,
     weights: Mapping[str, float] | None = None,
     slabs: int | Literal["auto"] = "auto",
+    seconds: float | None = None,
 ) -> Plan:
     """Fill in what was not given; what is given stays, and nothing here looks at a reference.
 
@@ -80,6 +83,7 @@ def plan(
         weighting: or None.
         weights: for the weighting that is chosen.
         slabs: of time, for the network that is chosen; `auto` finds their number.
+        seconds: of the training; a refinement is no larger than the time of a slab has room for.
 
     Raises:
         InputError: a number of slabs for a problem that cannot be marched through, or beside a network or stages.
@@ -101,7 +105,7 @@ def plan(
     if network is None and stages is not None:
         network = partial(MLP, width=20, depth=3)
     elif network is None:
-        network, reason = _refined(problem, collocation, slabs)
+        network, reason = _refined(problem, collocation, slabs, seconds)
         reasons.append(reason)
     if stages is None:
         stages, reason = _stages(problem, collocation, network, linear)
@@ -132,20 +136,22 @@ def _describe_scale(problem: Problem, found: FeatureScale) -> str:
     return f"random sine features of scale {chosen}, the best of {found.trials} by fresh residuals"
 
 
-def _refined(problem: Problem, collocation: Collocation, slabs: int | Literal["auto"]) -> tuple[NetworkFactory, str]:
+def _refined(
+    problem: Problem, collocation: Collocation, slabs: int | Literal["auto"], seconds: float | None
+) -> tuple[NetworkFactory, str]:
     """Return a refined network, or one for each of several slabs of time, and why so many."""
-    features = max(1, REFINEMENT // len(problem.fields))
+    count, why = 1, ""
     time = time_of(problem)
-    if time is None:
-        return partial(Refined, features=features), ""
-    if slabs == "auto":
+    if time is not None and slabs == "auto":
         count, left = find_slab_count(problem, collocation, time)
         trials = ", ".join(f"{tried}: {residual:.0e}" for tried, residual in zip(LADDER, left, strict=False))
         why = f"by what trials on the first of so many left ({trials})"
-    else:
+    elif time is not None and slabs != "auto":
         count, why = slabs, "as given"
-    if count == 1:
-        return partial(Refined, features=features), f"one slab of time, {why}"
+    room = math.inf if seconds is None else (1 - TRUNK_SHARE) * seconds / count / REFINEMENT_SECONDS
+    features = max(1, round(REFINEMENT * min(1.0, room ** (1 / 3))) // len(problem.fields))
+    if time is None or count == 1:
+        return partial(Refined, features=features), f"one slab of time, {why}" if why else ""
     return partial(Slabs, features=features, slabs=count, time=time), f"{count} slabs of time, {why}"
 
 
@@ -168,14 +174,18 @@ def _stages(
 def refinement(draws: int, slabs: int | None = None) -> dict[str, Stage]:
     """Return the stages of a `Refined` network, or of each of so many of `Slabs`, by name.
 
-    The trunk has 0.6 of the time of its slab, the features have the rest, and so many draws of points.
+    The slabs that are left share the time that is left: 0.6 of it for the trunk, the rest for the features.
+
+    Args:
+        draws: of points, together, for the features.
+        slabs: how many; None for a network without any.
     """
     stages = {}
     count = slabs or 1
     for index in range(count):
         prefix, slab = (f"slab {index + 1} of {count}, ", index) if slabs else ("", None)
         stages[f"{prefix}levenberg_marquardt"] = replace(
-            LEVENBERG_MARQUARDT, part="trunk", slab=slab, share=(index + TRUNK_SHARE) / count
+            LEVENBERG_MARQUARDT, part="trunk", slab=slab, share=TRUNK_SHARE / (count - index)
         )
         stages[f"{prefix}refinement"] = Stage(
             LeastSquares,
@@ -185,7 +195,7 @@ def refinement(draws: int, slabs: int | None = None) -> dict[str, Stage]:
             patience=1,
             part="features",
             slab=slab,
-            share=(index + 1) / count,
+            share=(1 - TRUNK_SHARE) / (count - index - TRUNK_SHARE),
             draws=draws,
         )
     return stages

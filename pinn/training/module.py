@@ -78,6 +78,7 @@ class Training(LightningModule):
         self.stage = 0
         self.step_in_stage = 0
         self.step = 0
+        self.stage_began = 0.0
         self.blocks_without_progress = 0
         self.seconds_trained = 0.0
         self.seconds_before = 0.0
@@ -135,11 +136,10 @@ class Training(LightningModule):
                 schedule.step()
             self.step_in_stage += taken
             self.step += taken
-            if self._out_of_time(stage.share) or self.interrupted:
+            if self._share_is_spent() or self.interrupted:
                 break
-        self.seconds_trained = time.perf_counter() - self._started
-        share_is_spent = stage.share < 1 and self._out_of_time(stage.share)
-        if self.step_in_stage == end or stuck or share_is_spent:
+        self.seconds_trained = self._elapsed()
+        if self.step_in_stage == end or stuck or (stage.share < 1 and self._share_is_spent()):
             self._close_block()
             if self.status == "running":
                 self._end_stage_if_due(stage, stuck)
@@ -153,6 +153,7 @@ class Training(LightningModule):
     def _begin_stage(self) -> None:
         """Go on from the best state so far, choose the weights, and look at the held-out points."""
         self.step_in_stage, self.blocks_without_progress = 0, 0
+        self.stage_began = self._elapsed()
         self.best_in_stage = self.best_validation = math.inf
         self.objective = None
         self.model.load_state_dict(self.best_state)
@@ -193,8 +194,17 @@ class Training(LightningModule):
         rows = self._objective_at({name: points}).vector()
         return torch.linalg.vector_norm(rows.reshape(-1, len(next(iter(points.values())))), dim=0)
 
-    def _out_of_time(self, share: float = 1.0) -> bool:
-        return self.seconds is not None and time.perf_counter() - self._started >= share * self.seconds
+    def _elapsed(self) -> float:
+        return time.perf_counter() - self._started
+
+    def _out_of_time(self) -> bool:
+        return self.seconds is not None and self._elapsed() >= self.seconds
+
+    def _share_is_spent(self) -> bool:
+        """Whether the stage has had its share of the time that was left when it began."""
+        if self.seconds is None:
+            return False
+        return self._elapsed() - self.stage_began >= self._current()[0].share * (self.seconds - self.stage_began)
 
     def _close_block(self) -> None:
         """Look at the held-out points, remember the best state, and write one row of history."""
@@ -225,8 +235,8 @@ class Training(LightningModule):
             reason = stuck
         elif stage.patience and self.blocks_without_progress >= stage.patience:
             reason = f"no progress in {stage.patience} blocks"
-        elif self.seconds is not None and stage.share < 1 and self._out_of_time(stage.share):
-            reason = f"its share of the time, {stage.share * self.seconds:.0f} s, is over"
+        elif stage.share < 1 and self._share_is_spent():
+            reason = f"its share of the time is over, {self.seconds_trained - self.stage_began:.0f} s,"
         else:
             return
         name = list(self.stages)[self.stage]
@@ -306,6 +316,7 @@ _COUNTERS = (
     "step_in_stage",
     "step",
     "blocks_without_progress",
+    "stage_began",
     "seconds_trained",
     "best_validation",
     "best_in_stage",

@@ -33,8 +33,7 @@ class Stage:
             `pinn.networks.Refined`; None for all of it.
         slab: of `pinn.networks.Slabs` that is trained, from 0; it continues the one before where the stage before this
             one trained that.
-        share: the stage ends when so much of the training's `seconds` has been spent, its own and that of the stages
-            before it.
+        share: the stage ends when so much of what was left of the training's `seconds` at its beginning is spent.
         draws: how many draws of collocation points are taken together, for a solve that needs more of them.
 
     Raises:
