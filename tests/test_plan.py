@@ -122,6 +122,25 @@ def test_a_refinement_fits_into_its_time(seconds: float | None, unknowns: int) -
 
 
 @pytest.mark.parametrize(
+    ("seconds", "count", "reason"),
+    [
+        (None, 4, "4 slabs of time, by what trials on the first of so many left (1: 5e-01, 2: 1e-04)"),
+        (48.0, 4, "4 slabs of time, by what trials"),
+        (47.0, 3, "3 slabs of time, for 47 s are too few for 4, which would be better by what trials"),
+        (23.0, 1, "one slab of time, as 23 s are too few for more"),
+    ],
+)
+def test_there_are_as_many_slabs_as_there_is_time_for(
+    seconds: float | None, count: int, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve seconds each; trials are made only where there is a choice."""
+    monkeypatch.setattr("pinn.plan.choose.find_slab_count", lambda *_: (4, [0.5, 1e-4]))
+    chosen = plan(Burgers(), few_points(Burgers()), None, None, None, seconds=seconds)
+    assert chosen.network.keywords.get("slabs", 1) == count
+    assert reason in chosen.reason
+
+
+@pytest.mark.parametrize(
     ("slabs", "problem", "message"),
     [
         (0, Burgers(), "slabs must be auto or a whole number of at least 1; it was given 0"),

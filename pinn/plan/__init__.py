@@ -1,5 +1,5 @@
 """What to do with a problem when nobody says: network, stages, weighting, and what trials tell about their sizes."""
 
-from pinn.plan.plan import NetworkFactory, Plan, makes, plan, refinement
+from pinn.plan.choose import NetworkFactory, Plan, makes, plan, refinement
 
 __all__ = ["NetworkFactory", "Plan", "makes", "plan", "refinement"]

@@ -36,6 +36,8 @@ RESOLVED = 1e-3
 """Relative objective of a trial with half of the features, below which all of them will do."""
 REFINEMENT = 2000
 """Unknowns of a refinement, at most. Solitons of Korteweg and de Vries need as many."""
+SLAB_SECONDS = 12.0
+"""Of one core, without which a slab is not worth beginning: seven for a trunk, five for its refinement."""
 REFINEMENT_SECONDS = 7.0
 """Of one core, for a step with so many; the work grows with the cube of their number."""
 TRUNK_SHARE = 0.6
@@ -140,14 +142,20 @@ def _refined(
     problem: Problem, collocation: Collocation, slabs: int | Literal["auto"], seconds: float | None
 ) -> tuple[NetworkFactory, str]:
     """Return a refined network, or one for each of several slabs of time, and why so many."""
-    count, why = 1, ""
     time = time_of(problem)
-    if time is not None and slabs == "auto":
-        count, left = find_slab_count(problem, collocation, time)
+    most = math.inf if seconds is None else max(1, seconds // SLAB_SECONDS)
+    count, why = 1, ""
+    if time is not None and slabs != "auto":
+        count, why = slabs, "as given"
+    elif time is not None and most == 1:
+        why = f"as {seconds:g} s are too few for more"
+    elif time is not None:
+        found, left = find_slab_count(problem, collocation, time)
+        count = int(min(found, most))
         trials = ", ".join(f"{tried}: {residual:.0e}" for tried, residual in zip(LADDER, left, strict=False))
         why = f"by what trials on the first of so many left ({trials})"
-    elif time is not None and slabs != "auto":
-        count, why = slabs, "as given"
+        if count < found:
+            why = f"for {seconds:g} s are too few for {found}, which would be better {why}"
     room = math.inf if seconds is None else (1 - TRUNK_SHARE) * seconds / count / REFINEMENT_SECONDS
     features = max(1, round(REFINEMENT * min(1.0, room ** (1 / 3))) // len(problem.fields))
     if time is None or count == 1:
