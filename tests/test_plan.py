@@ -114,9 +114,9 @@ def test_slabs_of_time_are_trained_in_order_and_share_the_time() -> None:
     assert spent[1:] == pytest.approx([0.15, 0.25, 0.4, 0.5, 0.65, 0.75, 0.9, 1.0])
 
 
-@pytest.mark.parametrize(("seconds", "unknowns"), [(None, 2000), (70.0, 2000), (17.5, 1587), (3.5, 928)])
+@pytest.mark.parametrize(("seconds", "unknowns"), [(None, 2000), (40.0, 2000), (20.0, 1587), (4.0, 928)])
 def test_a_refinement_fits_into_its_time(seconds: float | None, unknowns: int) -> None:
-    """Two slabs with 0.2 of the time each, 7 s for 2,000 unknowns, and the cube of their number."""
+    """Two slabs with 0.2 of the time each, 8 s for 2,000 unknowns, and the cube of their number."""
     chosen = plan(Burgers(), few_points(Burgers()), None, None, None, slabs=2, seconds=seconds)
     assert chosen.network.keywords["features"] == unknowns
 
@@ -125,15 +125,15 @@ def test_a_refinement_fits_into_its_time(seconds: float | None, unknowns: int) -
     ("seconds", "count", "reason"),
     [
         (None, 4, "4 slabs of time, by what trials on the first of so many left (1: 5e-01, 2: 1e-04)"),
-        (48.0, 4, "4 slabs of time, by what trials"),
-        (47.0, 3, "3 slabs of time, for 47 s are too few for 4, which would be better by what trials"),
-        (23.0, 1, "one slab of time, as 23 s are too few for more"),
+        (80.0, 4, "4 slabs of time, by what trials"),
+        (79.0, 3, "3 slabs of time, for 79 s are too few for 4, which would be better by what trials"),
+        (39.0, 1, "one slab of time, as 39 s are too few for more"),
     ],
 )
 def test_there_are_as_many_slabs_as_there_is_time_for(
     seconds: float | None, count: int, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Twelve seconds each; trials are made only where there is a choice."""
+    """Twenty seconds each; trials are made only where there is a choice."""
     monkeypatch.setattr("pinn.plan.choose.find_slab_count", lambda *_: (4, [0.5, 1e-4]))
     chosen = plan(Burgers(), few_points(Burgers()), None, None, None, seconds=seconds)
     assert chosen.network.keywords.get("slabs", 1) == count

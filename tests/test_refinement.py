@@ -1,5 +1,6 @@
 """The features of a trained network: solved for alone, and far better than the network that they come from."""
 
+from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from pinn import MLP, InputError, Stage, solve
-from pinn.networks import Refined
+from pinn.networks import Refined, Slabs
 from pinn.optimizers import LeastSquares, LevenbergMarquardt
 from pinn.problems import Burgers
 
@@ -51,8 +52,9 @@ def test_a_stage_ends_with_its_share_of_the_time() -> None:
     assert "share of the time" in str(solution.metrics["stopped"])
 
 
-def test_a_stage_that_is_late_is_late_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of ten seconds the first stage should have two and takes six; the two that follow share the other four."""
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stage]:
+    """Makes stages whose steps take as many seconds as is said, by a clock that nothing else moves."""
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr("pinn.training.module.time", SimpleNamespace(perf_counter=lambda: clock.now))
 
@@ -61,15 +63,44 @@ def test_a_stage_that_is_late_is_late_for_all(monkeypatch: pytest.MonkeyPatch) -
             clock.now += self.param_groups[0]["lr"]
             return super().step(closure)
 
-    def stage(seconds: float, share: float) -> Stage:
-        return Stage(partial(Slow, lr=seconds), steps=100, block=1, share=share)
+    return lambda seconds, **arguments: Stage(partial(Slow, lr=seconds), block=1, **{"steps": 100, **arguments})
 
-    stages = {"first": stage(6.0, 0.2), "second": stage(1.0, 0.5), "third": stage(1.0, 1.0)}
+
+def test_a_stage_that_is_late_is_late_for_all(slow: Callable[..., Stage]) -> None:
+    """Of ten seconds the first stage should have two and takes six; the two that follow share the other four."""
+    stages = {"first": slow(6.0, share=0.2), "second": slow(1.0, share=0.5), "third": slow(1.0)}
     solution = solve(
         Burgers(), network=partial(MLP, width=3, depth=1), stages=stages, points=20, seconds=10, grid=5, progress=False
     )
     assert [row["stage"] for row in solution.history if row["step"]] == [0, 1, 1, 1, 2, 2, 2]
     assert [row["seconds"] for row in solution.history] == [0, 6, 6, 7, 8, 8, 9, 10]
+
+
+@pytest.mark.parametrize(("seconds", "refinements"), [(40, 3), (20, 2), (13, 1)])
+def test_a_refinement_does_not_take_the_time_of_the_slabs_behind_it(
+    seconds: float, refinements: int, slow: Callable[..., Stage]
+) -> None:
+    """Each takes four seconds and may take twice its share; of 13 s the second would have 1.1, of 20 the third 2."""
+    stages = {
+        name: slow(4.0, part="features", steps=1, slab=slab, share=(1 - 0.6) / (3 - slab - 0.6))
+        if part == "features"
+        else slow(1.0, part="trunk", slab=slab, share=0.6 / (3 - slab))
+        for slab in range(3)
+        for part, name in (("trunk", f"trunk {slab}"), ("features", f"features {slab}"))
+    }
+    solution = solve(
+        Burgers(),
+        network=partial(Slabs, slabs=3, time=1, width=3, depth=1, features=4),
+        stages=stages,
+        points=20,
+        seconds=seconds,
+        grid=5,
+        progress=False,
+    )
+    stopped = solution.metrics["stopped"]
+    assert sum("features" in reason and "left out" not in reason for reason in stopped) == refinements
+    assert sum("left out, since the one before took 4 s" in reason for reason in stopped) == 3 - refinements
+    assert {row["stage"] for row in solution.history} >= {0, 2, 4}
 
 
 @pytest.mark.parametrize(("part", "network"), [("trunk", MLP), ("roots", Refined)])

@@ -20,7 +20,7 @@ from pinn.lock import locked
 pytestmark = pytest.mark.usefixtures("no_figures")
 
 TRAININGS = [name for name in options("training") if name != "auto"]
-TIMES = {"wall_seconds", "peak_memory_mb", "seconds", "seconds_trained", "stage_began"}
+TIMES = {"wall_seconds", "peak_memory_mb", "seconds", "seconds_trained", "stage_began", "refinement_seconds"}
 """What a clock says, and memory, differ from run to run."""
 
 

@@ -36,12 +36,12 @@ RESOLVED = 1e-3
 """Relative objective of a trial with half of the features, below which all of them will do."""
 REFINEMENT = 2000
 """Unknowns of a refinement, at most. Solitons of Korteweg and de Vries need as many."""
-SLAB_SECONDS = 12.0
-"""Of one core, without which a slab is not worth beginning: seven for a trunk, five for its refinement."""
-REFINEMENT_SECONDS = 7.0
-"""Of one core, for a step with so many; the work grows with the cube of their number."""
+REFINEMENT_SECONDS = 8.0
+"""Of one core, for a refinement with so many: points, weights, a step and a look. It grows with their cube."""
 TRUNK_SHARE = 0.6
 """Of the time of a slab, for the trunk."""
+SLAB_SECONDS = REFINEMENT_SECONDS / (1 - TRUNK_SHARE)
+"""There are no more slabs than that each has time for all of its refinement."""
 ROWS_PER_REFINEMENT_UNKNOWN = 7
 """Features of trained layers are no even basis. On Burgers' equation, with 6.4 rows or more, the objective on fresh
 points was at most ten times that on the rows that were solved."""

@@ -26,6 +26,10 @@ HELD_OUT = -1
 """Number of the draw of points that no step trains on: the best state is the one with the lowest objective there."""
 
 
+MOST_OVERRUN = 2
+"""How many times its share of the time a refinement, one step of which cannot be cut, may be expected to take."""
+
+
 class Training(LightningModule):
     """Trains a model, one block of steps in each Lightning step.
 
@@ -79,6 +83,7 @@ class Training(LightningModule):
         self.step_in_stage = 0
         self.step = 0
         self.stage_began = 0.0
+        self.refinement_seconds = 0.0
         self.blocks_without_progress = 0
         self.seconds_trained = 0.0
         self.seconds_before = 0.0
@@ -181,7 +186,11 @@ class Training(LightningModule):
         start = self.step - self.step_in_stage
         draw = start + (self.step_in_stage // stage.resample * stage.resample if stage.resample else 0)
         if self.objective is None or self._draw != draw:
+            if stage.part == "features":
+                # They start at zero, so that the trunk alone has the residuals, and is far cheaper.
+                self.model.select("trunk", stage.slab)
             points = self.collocation(draw, self._residual, stage.draws)
+            self.select_part(stage)
             self.objective, self._draw = self._objective_at(points), draw
         return self.objective
 
@@ -243,11 +252,29 @@ class Training(LightningModule):
         reached = self.history[-1]["validation"] <= stage.residual
         taken = "1 step" if self.step_in_stage == 1 else f"{self.step_in_stage} steps"
         self.reasons.append(f"{name}: {reason} after {taken}")
-        if self.stage + 1 == len(self.stages):
-            self.status = "solved" if reached else "stalled" if self.step_in_stage < stage.steps else "budget"
+        if stage.part == "features":
+            self.refinement_seconds = self.seconds_trained - self.stage_began
+        following = self.stage + 1
+        while following < len(self.stages) and not self._has_time(following):
+            following += 1
+        if following == len(self.stages):
+            given_up = self.stage + 1 < following or self.step_in_stage == stage.steps
+            self.status = "solved" if reached else "budget" if given_up else "stalled"
             return
-        self.stage += 1
+        self.stage = following
         self._begin_stage()
+
+    def _has_time(self, index: int) -> bool:
+        """Tell whether a stage has time, and why if not: a refinement may not take that of the slabs behind it."""
+        name, stage = list(self.stages.items())[index]
+        if stage.part != "features" or self.seconds is None:
+            return True
+        share = stage.share * (self.seconds - self._elapsed())
+        if self.refinement_seconds <= MOST_OVERRUN * share:
+            return True
+        took = f"the one before took {self.refinement_seconds:.0f} s"
+        self.reasons.append(f"{name}: left out, since {took} and its share is {share:.0f} s")
+        return False
 
     def _stop(self, status: str, reason: str) -> None:
         self.status = status
@@ -317,6 +344,7 @@ _COUNTERS = (
     "step",
     "blocks_without_progress",
     "stage_began",
+    "refinement_seconds",
     "seconds_trained",
     "best_validation",
     "best_in_stage",
