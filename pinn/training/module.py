@@ -27,7 +27,7 @@ HELD_OUT = -1
 
 
 MOST_OVERRUN = 2
-"""How many times its share of the time a refinement, one step of which cannot be cut, may be expected to take."""
+"""How many times its share of the time a refinement may be expected to take; it has one step at least."""
 
 
 class Training(LightningModule):
@@ -42,9 +42,9 @@ class Training(LightningModule):
         collocation: the points of each draw.
         weighting: the scale of each residual.
         stages: by name, in order.
-        seconds: the training ends at the first step after so many seconds of training, however many runs they were
-            spread over; None sets no limit. A clock makes results differ between machines: it is a cap, not a stopping
-            rule.
+        seconds: the training ends where another step like the last would exceed so many seconds of training, however
+            many runs they were spread over; None sets no limit. A clock makes results differ between machines: it is a
+            cap, not a stopping rule.
         target_error: the training ends when the relative L2 error of the worst field on the held-out points is at
             most this; None, the default, never looks at the reference for a decision.
     """
@@ -83,6 +83,7 @@ class Training(LightningModule):
         self.step_in_stage = 0
         self.step = 0
         self.stage_began = 0.0
+        self.step_seconds = 0.0
         self.refinement_seconds = 0.0
         self.blocks_without_progress = 0
         self.seconds_trained = 0.0
@@ -135,16 +136,18 @@ class Training(LightningModule):
             objective = self._objective(stage)
             here = self.step_in_stage
             redraw = here + stage.resample - here % stage.resample if stage.resample else end
+            began = self._elapsed()
             taken, stuck = advance(optimizer, objective, min(end, redraw) - here)
+            self.step_seconds = (self._elapsed() - began) / max(taken, 1)
             schedule = self.schedules[self.stage]
             if schedule is not None:
                 schedule.step()
             self.step_in_stage += taken
             self.step += taken
-            if self._share_is_spent() or self.interrupted:
+            if self._out_of_time(stage.share) or self.interrupted:
                 break
         self.seconds_trained = self._elapsed()
-        if self.step_in_stage == end or stuck or (stage.share < 1 and self._share_is_spent()):
+        if self.step_in_stage == end or stuck or (stage.share < 1 and self._out_of_time(stage.share)):
             self._close_block()
             if self.status == "running":
                 self._end_stage_if_due(stage, stuck)
@@ -158,7 +161,7 @@ class Training(LightningModule):
     def _begin_stage(self) -> None:
         """Go on from the best state so far, choose the weights, and look at the held-out points."""
         self.step_in_stage, self.blocks_without_progress = 0, 0
-        self.stage_began = self._elapsed()
+        self.stage_began, self.step_seconds = self._elapsed(), 0.0
         self.best_in_stage = self.best_validation = math.inf
         self.objective = None
         self.model.load_state_dict(self.best_state)
@@ -206,14 +209,12 @@ class Training(LightningModule):
     def _elapsed(self) -> float:
         return time.perf_counter() - self._started
 
-    def _out_of_time(self) -> bool:
-        return self.seconds is not None and self._elapsed() >= self.seconds
-
-    def _share_is_spent(self) -> bool:
-        """Whether the stage has had its share of the time that was left when it began."""
+    def _out_of_time(self, share: float = 1.0) -> bool:
+        """Whether another step like the last one would exceed a share of what was left when the stage began."""
         if self.seconds is None:
             return False
-        return self._elapsed() - self.stage_began >= self._current()[0].share * (self.seconds - self.stage_began)
+        end = self.stage_began + share * (self.seconds - self.stage_began)
+        return self._elapsed() + self.step_seconds > end
 
     def _close_block(self) -> None:
         """Look at the held-out points, remember the best state, and write one row of history."""
@@ -244,7 +245,7 @@ class Training(LightningModule):
             reason = stuck
         elif stage.patience and self.blocks_without_progress >= stage.patience:
             reason = f"no progress in {stage.patience} blocks"
-        elif stage.share < 1 and self._share_is_spent():
+        elif stage.share < 1 and self._out_of_time(stage.share):
             reason = f"its share of the time is over, {self.seconds_trained - self.stage_began:.0f} s,"
         else:
             return
@@ -253,7 +254,8 @@ class Training(LightningModule):
         taken = "1 step" if self.step_in_stage == 1 else f"{self.step_in_stage} steps"
         self.reasons.append(f"{name}: {reason} after {taken}")
         if stage.part == "features":
-            self.refinement_seconds = self.seconds_trained - self.stage_began
+            further_steps = (self.step_in_stage - 1) * self.step_seconds
+            self.refinement_seconds = self.seconds_trained - self.stage_began - further_steps
         following = self.stage + 1
         while following < len(self.stages) and not self._has_time(following):
             following += 1
