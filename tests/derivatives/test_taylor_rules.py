@@ -13,8 +13,19 @@ from pinn.derivatives.taylor.composition import compose
 from pinn.derivatives.taylor.elementwise import ELEMENTWISE, Elementwise, power, softplus
 from pinn.derivatives.taylor.indices import chain_rule, downward_closed, product_rule
 from pinn.derivatives.taylor.multiplication import multiply
+from pinn.derivatives.taylor.riccati import Riccati
 
-FUNCTIONS = {**ELEMENTWISE, "cube": power(3.0), "root": power(1.5), "steep softplus": softplus(3.0, 4.0)}
+DOUBLED = Riccati(0.0, 1.0, -0.5)
+FUNCTIONS = {
+    **ELEMENTWISE,
+    "cube": power(3.0),
+    "root": power(1.5),
+    "steep softplus": softplus(3.0, 4.0),
+    # Of the functions that torch has, each equation has q = ±1.
+    "doubled sigmoid": Elementwise(
+        lambda z: (2 * torch.sigmoid(z),), lambda z, basis: DOUBLED.derivatives(basis[0]), DOUBLED
+    ),
+}
 LAYOUTS: dict[str, tuple[Slot, ...]] = {
     "first": (((0,),), ((1,),)),
     "mixed": (((0,),), ((1,),), ((0, 0),), ((0, 1),)),
@@ -98,7 +109,7 @@ def test_softplus_is_linear_where_torch_makes_it_linear() -> None:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("shared", [False, True])
-@pytest.mark.parametrize("name", ["tanh", "sin", "exp", "silu", "cube"])
+@pytest.mark.parametrize("name", ["tanh", "sin", "exp", "silu", "cube", "doubled sigmoid"])
 def test_composition_has_the_right_gradients(name: str, shared: bool, layout: str) -> None:
     slots = LAYOUTS[layout]
     value = uniform(2, 2, seed=2).requires_grad_()
@@ -162,11 +173,13 @@ def test_a_value_without_derivatives(name: str) -> None:
     value, derivatives = compose(ELEMENTWISE[name], z, nothing, ())
     assert derivatives.shape == (0, 3, 2)
     gradient, empty = torch.autograd.grad(
-        (value, derivatives), (z, nothing), (torch.ones_like(z), derivatives.detach())
+        (value, derivatives), (z, nothing), (torch.ones_like(z), derivatives.detach()), retain_graph=True
     )
     (expected,) = torch.autograd.grad(getattr(torch, name)(z).sum(), z)
     torch.testing.assert_close(gradient, expected, rtol=1e-14, atol=0)  # a few roundings
     assert empty.shape == (0, 3, 2)
+    gradient, _ = torch.autograd.grad(derivatives, (z, nothing), derivatives.detach())
+    assert not gradient.any()
 
 
 def test_gelu_knows_two_ways() -> None:
