@@ -31,7 +31,7 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "neg": lambda z: -z + z.neg() + (+z),
     "linear": lambda z: functional.linear(z, W, torch.ones(2, dtype=torch.float64)),
     "matmul": lambda z: z @ W.T + torch.matmul(z, W.T) + z.mm(W.T),
-    "addmm": lambda z: torch.addmm(ROW[:2], z, W.T, beta=2, alpha=3),
+    "addmm": lambda z: torch.addmm(ROW[:2], z, W.T, beta=2, alpha=3) * torch.addmm(ROW[:2], z, W.T),
     "addcmul": lambda z: torch.addcmul(z, z, z.sin(), value=2),
     "reshape": lambda z: (
         (z.unsqueeze(-1) * ROW.view(1, 1, 3)).reshape(-1, 9) + (z.unsqueeze(1) * z.view(-1, 3, 1)).flatten(1)
@@ -44,6 +44,7 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "join with constants": lambda z: torch.cat((z, torch.ones_like(z), ROW.expand(len(z), 3)), -1).sin(),
     "stack": lambda z: torch.stack((z, z.cos(), ROW.expand(len(z), 3)), dim=1).flatten(1),
     "sum": lambda z: z.sum(-1, keepdim=True) * z + z.square().sum(dim=1).unsqueeze(1) + z.mean((-1,), keepdim=True),
+    "mean": lambda z: z.mean(-1).unsqueeze(1) * z,
     "broadcast": lambda z: (
         z.sum(1, keepdim=True) + z[:, :1] * z + ROW.view(1, 3) * z[:, :1] + (z[:, :1] + ROW.view(1, 3))
     ),

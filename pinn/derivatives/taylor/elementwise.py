@@ -45,7 +45,7 @@ def power(exponent: float) -> Elementwise:
     return Elementwise(lambda z: (z**exponent,), derivatives)
 
 
-def softplus(beta: float = 1.0, threshold: float = 20.0) -> Elementwise:
+def softplus(beta: float, threshold: float) -> Elementwise:
     """log(1 + exp βz) / β, and z itself where torch takes it for that: βz > threshold."""
 
     def basis(z: Tensor) -> Basis:
