@@ -41,7 +41,7 @@ REFINEMENT_SECONDS = 8.0
 TRUNK_SHARE = 0.6
 """Of the time of a slab, for the trunk."""
 SLAB_SECONDS = REFINEMENT_SECONDS / (1 - TRUNK_SHARE)
-"""There are no more slabs than that each has time for all of its refinement."""
+"""No slab has less, so that each has time for a whole refinement."""
 ROWS_PER_REFINEMENT_UNKNOWN = 7
 """Features of trained layers are no even basis. On Burgers' equation, with 6.4 rows or more, the objective on fresh
 points was at most ten times that on the rows that were solved."""
