@@ -175,14 +175,14 @@ def test_what_looks_at_numbers_is_computed_operation_by_operation(look: Callable
 
 
 @pytest.mark.usefixtures("no_modes")
-def test_without_a_compiler_steps_are_captured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inductor.cpp, "cxx", (None, "/no/compiler"))
+def test_without_a_compiler_steps_are_captured() -> None:
     lines: list[str] = []
     problem = Decay()
     # Other numbers of points than in the other tests, so that nothing comes from Inductor's cache.
     objective = Objective(model_of(problem), points_of(problem, 7), Fixed())
     step = CompiledStep(compile=True, say=lines.append)
-    assert_same_bits(step, objective)
+    with inductor.patch({"cpp.cxx": (None, "/no/compiler")}):
+        assert_same_bits(step, objective)
     assert step.way == "captured"
     assert len(lines) == 1
     assert lines[0].startswith("steps cannot be compiled, so they are captured: InvalidCxxCompiler")
