@@ -90,6 +90,6 @@ class Marching(Model):
         rows = super().forward(constraint, placed, engine)
         if slab == 0 or constraint not in self.initial:
             return rows
-        with self.slabs.before():
+        with self.slabs.evaluating(slab - 1):
             known = self.problem.residuals(constraint, placed, self.fields)
         return {name: row - known[name].detach() for name, row in rows.items()}

@@ -58,8 +58,8 @@ def measure(training: Training, evaluation: Evaluation, *, seed: int, started: f
         },
         "unknowns": {name: value.item() for name, value in problem.named_parameters()},
         "wall_seconds": {
-            "setup": total - (training.seconds_trained - training.seconds_before),
-            "train": training.seconds_trained,
+            "setup": total - (training.budget.trained - training.budget.before),
+            "train": training.budget.trained,
             "total": total,
         },
         "peak_memory_mb": _peak_memory_mb(parameter.device),

@@ -63,7 +63,7 @@ def train(
     write_text(folder / ".hydra" / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
     for name, part in (hydra or {}).items():
         write_text(folder / ".hydra" / f"{name}.yaml", yaml.safe_dump(part, sort_keys=False, allow_unicode=True))
-    with locked(folder / ".hydra" / "config.yaml"):
+    with locked(folder / ".hydra" / "lock"):
         return _finish(config, folder, training, recipe, make_logger, console, started)
 
 
@@ -86,7 +86,7 @@ def resume(folder: Path, changes: Mapping[str, Any], *, started: float | None = 
         )
     started = time.perf_counter() if started is None else started
     written = read_config(folder)
-    with locked(folder / ".hydra" / "config.yaml"):
+    with locked(folder / ".hydra" / "lock"):
         return _go_on(written, folder, changes, started)
 
 

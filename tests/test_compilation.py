@@ -1,13 +1,13 @@
 """A captured or compiled step is the step itself."""
 
 import operator
-import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import pytest
 import torch
+from helpers.compiler import counted_captures, needs_a_compiler
 from helpers.shipped import SHIPPED
 from helpers.small import Decay, Peeking, Ring, model_of, points_of
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from torch.fx import Graph, GraphModule
 from torch.utils._python_dispatch import _disable_current_modes
 
 from pinn.compilation import CompiledStep
+from pinn.compilation import step as step_module
 from pinn.compilation.capture import capture, simplify
 from pinn.compilation.choice import WAYS, Count, Step, choose
 from pinn.compilation.writes import without_writes, written
@@ -31,7 +32,6 @@ from pinn.weighting import Fixed
 PROBLEMS = {**{name: shipped.problem for name, shipped in SHIPPED.items()}, "decay": Decay, "ring": Ring}
 # Its 46,000 operations, the same for each of 100 coordinates, take half a minute to capture; poisson_5d is alike.
 del PROBLEMS["poisson_100d"]
-needs_a_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="Inductor needs g++, which is not here")
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_what_is_held_fixed_may_change() -> None:
 @pytest.mark.parametrize("way", ["captured", pytest.param("compiled", marks=needs_a_compiler)])
 def test_whatever_changes_between_steps_is_an_input(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Points, parameters, weights and frozen features are new in a second step, which uses the graph of the first."""
-    captures = counted_captures(monkeypatch)
+    captures = counted_captures(monkeypatch, step_module)
     problem, step = Peeking(torch.exp), stepper(way)
     model = model_of(problem, lambda inputs, outputs: RandomFeatures(inputs, outputs, features=4))
     weighting = Fixed()
@@ -132,21 +132,8 @@ def test_whatever_changes_between_steps_is_an_input(way: str, monkeypatch: pytes
     assert captures == [1]
 
 
-def counted_captures(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    from pinn.compilation import step
-
-    capture, count = step.capture, [0]
-
-    def counted(*arguments: Any) -> Any:
-        count[0] += 1
-        return capture(*arguments)
-
-    monkeypatch.setattr(step, "capture", counted)
-    return count
-
-
 def test_points_in_other_numbers_need_another_graph(monkeypatch: pytest.MonkeyPatch) -> None:
-    captures = counted_captures(monkeypatch)
+    captures = counted_captures(monkeypatch, step_module)
     problem, step = Decay(), stepper("captured")
     model = model_of(problem)
     for count in (12, 9, 12):

@@ -56,7 +56,7 @@ def test_a_stage_ends_with_its_share_of_the_time() -> None:
 def slow(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stage]:
     """Makes stages whose steps take as many seconds as is said, by a clock that nothing else moves."""
     clock = SimpleNamespace(now=0.0)
-    monkeypatch.setattr("pinn.training.module.time", SimpleNamespace(perf_counter=lambda: clock.now))
+    monkeypatch.setattr("pinn.training.budget.time", SimpleNamespace(perf_counter=lambda: clock.now))
 
     class Slow(torch.optim.SGD):
         def step(self, closure):

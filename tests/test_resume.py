@@ -20,7 +20,7 @@ from pinn.lock import locked
 pytestmark = pytest.mark.usefixtures("no_figures")
 
 TRAININGS = [name for name in options("training") if name != "auto"]
-TIMES = {"wall_seconds", "peak_memory_mb", "seconds", "seconds_trained", "stage_began", "refinement_seconds"}
+TIMES = {"wall_seconds", "peak_memory_mb", "seconds", "budget"}
 """What a clock says, and memory, differ from run to run."""
 
 
@@ -179,7 +179,7 @@ def test_set_up_is_that_of_this_part(interrupted: Path) -> None:
     """The parts before may have trained for days."""
     path = interrupted / "checkpoints" / "last.ckpt"
     saved = checkpoint.read(path)
-    saved["training"]["counters"]["seconds_trained"] = 1e6
+    saved["training"]["budget"]["trained"] = 1e6
     checkpoint.save(path, saved)
     assert run.resume(interrupted, {}) == 0
     seconds = json.loads((interrupted / "metrics.json").read_text())["wall_seconds"]
@@ -262,8 +262,7 @@ def test_a_run_that_is_going_on_is_not_resumed(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_lock_ends_with_its_process_however_that_ends(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_text("kept")
+    path = tmp_path / "lock"
     hold = f"from pathlib import Path; from pinn.lock import locked\nwith locked(Path({str(path)!r})): print(); input()"
     process = subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -275,4 +274,4 @@ def test_a_lock_ends_with_its_process_however_that_ends(tmp_path: Path) -> None:
     with locked(path), pytest.raises(InputError, match="held by another run"), locked(path):
         pass
     with locked(path):
-        assert path.read_text() == "kept"
+        pass

@@ -1,11 +1,11 @@
 """Rows and Jacobians from graphs are those that are computed operation by operation."""
 
-import shutil
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from helpers.compiler import counted_captures, needs_a_compiler
 from helpers.networks import NETWORKS
 from helpers.shipped import SHIPPED
 from helpers.small import Decay, Peeking, Ring, model_of, points_of
@@ -64,14 +64,7 @@ def test_every_way_to_use_a_weight(name: str) -> None:
 @pytest.fixture
 def captures(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many graphs have been captured."""
-    capture, count = rows_module.capture, [0]
-
-    def counted(*arguments: Any) -> Any:
-        count[0] += 1
-        return capture(*arguments)
-
-    monkeypatch.setattr(rows_module, "capture", counted)
-    return count
+    return counted_captures(monkeypatch, rows_module)
 
 
 def test_parameters_are_inputs_and_numbers_of_points_are_not(captures: list[int]) -> None:
@@ -161,7 +154,7 @@ def test_a_captured_training_is_the_training() -> None:
     assert all(torch.equal(a, b) for a, b in zip(trained(step_of("captured")), trained(None), strict=True))
 
 
-@pytest.mark.skipif(shutil.which("g++") is None, reason="Inductor needs g++, which is not here")
+@needs_a_compiler
 def test_compiled_jacobians_differ_by_round_off() -> None:
     problem = Peeking(torch.exp)
     model, points = model_of(problem), points_of(problem)

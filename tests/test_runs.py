@@ -21,7 +21,7 @@ from pinn import config, run
 from pinn.errors import InputError
 
 FILES = {
-    *(".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml"),
+    *(".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml", ".hydra/lock"),
     *("checkpoints/best.ckpt", "checkpoints/last.ckpt"),
     *("metrics.json", "history.csv", "solution.npz"),
     *("figures/solution.png", "figures/residual.png", "figures/convergence.png", "figures/profiles.png"),

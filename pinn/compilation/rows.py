@@ -60,6 +60,7 @@ class RowGraphs:
         except OUT_OF_MEMORY:
             raise
         except Exception as error:
+            # As in `CompiledStep`: tracers raise what they please, and an error of the problem's own comes again.
             before: Way = "captured" if self.way == "compiled" else "eager"
             self.say(f"residuals cannot be {self.way}, so they are {before}: {reason(error)}")
             self.way = before

@@ -43,6 +43,7 @@ class Slabs(nn.Module):
         scale: float = 1.0,
         activation: str = "tanh",
     ) -> None:
+        # The arguments of `Refined` are spelled out so that a configuration which misspells one is told what there is.
         super().__init__()
         if isinstance(slabs, bool) or not isinstance(slabs, int) or slabs < 1:
             raise InputError(f"Slabs: slabs must be a whole number of at least 1; it was given {slabs!r}.")
@@ -75,10 +76,9 @@ class Slabs(nn.Module):
         return [cast(Refined, network) for network in self.networks]
 
     @contextmanager
-    def before(self) -> Iterator[None]:
-        """Evaluate the slab before the active one for a while."""
-        active = self.active
-        self.active = active - 1 if active else None
+    def evaluating(self, slab: int | None) -> Iterator[None]:
+        """Evaluate another slab than the active one for a while, or, None, all of them together."""
+        active, self.active = self.active, slab
         try:
             yield
         finally:

@@ -98,7 +98,7 @@ class ProgressBar(Callback):
             )
         elif time.monotonic() - self._printed >= SECONDS_BETWEEN_LINES:
             steps = f"{training.step_in_stage}/{stage.steps} steps"
-            self.console.print(f"{name}: {steps}, {state}, {training.seconds_trained:.0f} s", highlight=False)
+            self.console.print(f"{name}: {steps}, {state}, {training.budget.trained:.0f} s", highlight=False)
             self._printed = time.monotonic()
         self._say_reasons(training)
 

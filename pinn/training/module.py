@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,16 +17,13 @@ from pinn.marching import Marching
 from pinn.model import Model
 from pinn.objective import Objective
 from pinn.sampling import Collocation
+from pinn.training.budget import Budget, require_positive
 from pinn.training.held_out import HeldOut, Row, values_of
 from pinn.training.stage import Stage, advance
 from pinn.weighting import Weighting
 
 HELD_OUT = -1
 """Number of the draw of points that no step trains on: the best state is the one with the lowest objective there."""
-
-
-MOST_OVERRUN = 2
-"""How many times its share of the time a refinement may be expected to take; it has one step at least."""
 
 
 class Training(LightningModule):
@@ -42,9 +38,8 @@ class Training(LightningModule):
         collocation: the points of each draw.
         weighting: the scale of each residual.
         stages: by name, in order.
-        seconds: the training ends where another step like the last would exceed so many seconds of training, however
-            many runs they were spread over; None sets no limit. A clock makes results differ between machines: it is a
-            cap, not a stopping rule.
+        seconds: of the `Budget`: the training ends where another step like the last would exceed it; None sets no
+            limit.
         target_error: the training ends when the relative L2 error of the worst field on the held-out points is at
             most this; None, the default, never looks at the reference for a decision.
     """
@@ -64,14 +59,11 @@ class Training(LightningModule):
         self.automatic_optimization = False
         if not stages:
             raise InputError("a training needs at least one stage; it was given none.")
-        for name, value in {"seconds": seconds, "target_error": target_error}.items():
-            positive = not isinstance(value, bool) and isinstance(value, int | float) and value > 0
-            if value is not None and not positive:
-                raise InputError(f"{name} must be a positive number or null; it was given {value!r}.")
+        require_positive("target_error", target_error)
         if target_error is not None and model.problem.reference() is None:
             raise InputError("target_error needs a problem with a reference; leave it null.")
         self.model, self.collocation, self.weighting = model, collocation, weighting
-        self.stages, self.seconds, self.target_error = dict(stages), seconds, target_error
+        self.stages, self.budget, self.target_error = dict(stages), Budget(seconds), target_error
         self.first_order = step or CompiledStep(compile=False)
         self.chunk = chunk
         self.stage_optimizers = [stage.optimizer(self.select_part(stage)) for stage in self.stages.values()]
@@ -82,13 +74,7 @@ class Training(LightningModule):
         self.stage = 0
         self.step_in_stage = 0
         self.step = 0
-        self.stage_began = 0.0
-        self.step_seconds = 0.0
-        self.refinement_seconds = 0.0
         self.blocks_without_progress = 0
-        self.seconds_trained = 0.0
-        self.seconds_before = 0.0
-        """What of `seconds_trained` was spent before the training was restored."""
         self.status = "running"
         self.reasons: list[str] = []
         self.history: list[Row] = []
@@ -100,7 +86,6 @@ class Training(LightningModule):
         self.objective: Objective | None = None
         self.select_part(next(iter(self.stages.values())))
         self._draw = 0
-        self._started = 0.0
 
     def select_part(self, stage: Stage) -> list[Tensor]:
         """Hold fixed what the stage does not train, and return the parameters that it trains."""
@@ -119,7 +104,7 @@ class Training(LightningModule):
         """Start the clock and the first stage."""
         self.held_out = HeldOut(self._objective_at(self.collocation(HELD_OUT)))
         self.held_out.place()
-        self._started = time.perf_counter() - self.seconds_trained
+        self.budget.start()
         if self.status != "running":
             self.trainer.should_stop = True
         elif not self.history:
@@ -136,32 +121,32 @@ class Training(LightningModule):
             objective = self._objective(stage)
             here = self.step_in_stage
             redraw = here + stage.resample - here % stage.resample if stage.resample else end
-            began = self._elapsed()
+            began = self.budget.elapsed()
             taken, stuck = advance(optimizer, objective, min(end, redraw) - here)
-            self.step_seconds = (self._elapsed() - began) / max(taken, 1)
+            self.budget.step = (self.budget.elapsed() - began) / max(taken, 1)
             schedule = self.schedules[self.stage]
             if schedule is not None:
                 schedule.step()
             self.step_in_stage += taken
             self.step += taken
-            if self._out_of_time(stage.share) or self.interrupted:
+            if self.budget.is_over(stage.share) or self.interrupted:
                 break
-        self.seconds_trained = self._elapsed()
-        if self.step_in_stage == end or stuck or (stage.share < 1 and self._out_of_time(stage.share)):
+        self.budget.trained = self.budget.elapsed()
+        if self.step_in_stage == end or stuck or (stage.share < 1 and self.budget.is_over(stage.share)):
             self._close_block()
             if self.status == "running":
                 self._end_stage_if_due(stage, stuck)
         if self.status == "running" and self.interrupted:
             self.status = "interrupted"
-        elif self.status == "running" and self._out_of_time():
-            self._stop("budget", f"time is up after {self.seconds_trained:.0f} s")
+        elif self.status == "running" and self.budget.is_over():
+            self._stop("budget", f"time is up after {self.budget.trained:.0f} s")
         if self.status != "running":
             self.trainer.should_stop = True
 
     def _begin_stage(self) -> None:
         """Go on from the best state so far, choose the weights, and look at the held-out points."""
         self.step_in_stage, self.blocks_without_progress = 0, 0
-        self.stage_began, self.step_seconds = self._elapsed(), 0.0
+        self.budget.begin_stage()
         self.best_in_stage = self.best_validation = math.inf
         self.objective = None
         self.model.load_state_dict(self.best_state)
@@ -178,8 +163,7 @@ class Training(LightningModule):
 
     def _expect(self) -> None:
         """Say what is still to come in this stage."""
-        left = None if self.seconds is None else self.seconds - (time.perf_counter() - self._started)
-        self.first_order.expect(self._current()[0].steps - self.step_in_stage, left)
+        self.first_order.expect(self._current()[0].steps - self.step_in_stage, self.budget.left())
 
     def _current(self) -> tuple[Stage, Optimizer]:
         return list(self.stages.values())[self.stage], self.stage_optimizers[self.stage]
@@ -206,19 +190,9 @@ class Training(LightningModule):
         rows = self._objective_at({name: points}).vector()
         return torch.linalg.vector_norm(rows.reshape(-1, len(next(iter(points.values())))), dim=0)
 
-    def _elapsed(self) -> float:
-        return time.perf_counter() - self._started
-
-    def _out_of_time(self, share: float = 1.0) -> bool:
-        """Whether another step like the last one would exceed a share of what was left when the stage began."""
-        if self.seconds is None:
-            return False
-        end = self.stage_began + share * (self.seconds - self.stage_began)
-        return self._elapsed() + self.step_seconds > end
-
     def _close_block(self) -> None:
         """Look at the held-out points, remember the best state, and write one row of history."""
-        row = {"step": self.step, "seconds": self.seconds_trained, "stage": self.stage}
+        row = {"step": self.step, "seconds": self.budget.trained, "stage": self.stage}
         row |= self.held_out.look(self.objective)
         self.history.append(row)
         validation = row["validation"]
@@ -245,8 +219,8 @@ class Training(LightningModule):
             reason = stuck
         elif stage.patience and self.blocks_without_progress >= stage.patience:
             reason = f"no progress in {stage.patience} blocks"
-        elif stage.share < 1 and self._out_of_time(stage.share):
-            reason = f"its share of the time is over, {self.seconds_trained - self.stage_began:.0f} s,"
+        elif stage.share < 1 and self.budget.is_over(stage.share):
+            reason = f"its share of the time is over, {self.budget.trained - self.budget.stage_began:.0f} s,"
         else:
             return
         name = list(self.stages)[self.stage]
@@ -254,8 +228,7 @@ class Training(LightningModule):
         taken = "1 step" if self.step_in_stage == 1 else f"{self.step_in_stage} steps"
         self.reasons.append(f"{name}: {reason} after {taken}")
         if stage.part == "features":
-            further_steps = (self.step_in_stage - 1) * self.step_seconds
-            self.refinement_seconds = self.seconds_trained - self.stage_began - further_steps
+            self.budget.end_refinement(self.step_in_stage)
         following = self.stage + 1
         while following < len(self.stages) and not self._has_time(following):
             following += 1
@@ -267,16 +240,12 @@ class Training(LightningModule):
         self._begin_stage()
 
     def _has_time(self, index: int) -> bool:
-        """Tell whether a stage has time, and why if not: a refinement may not take that of the slabs behind it."""
+        """Tell whether a stage has time, and give the reason if not."""
         name, stage = list(self.stages.items())[index]
-        if stage.part != "features" or self.seconds is None:
-            return True
-        share = stage.share * (self.seconds - self._elapsed())
-        if self.refinement_seconds <= MOST_OVERRUN * share:
-            return True
-        took = f"the one before took {self.refinement_seconds:.0f} s"
-        self.reasons.append(f"{name}: left out, since {took} and its share is {share:.0f} s")
-        return False
+        why_not = self.budget.why_not_refine(stage.share) if stage.part == "features" else None
+        if why_not:
+            self.reasons.append(f"{name}: left out, {why_not}")
+        return not why_not
 
     def _stop(self, status: str, reason: str) -> None:
         self.status = status
@@ -288,6 +257,7 @@ class Training(LightningModule):
             "model": self.model.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.stage_optimizers],
             "schedules": [schedule.state_dict() if schedule else None for schedule in self.schedules],
+            "budget": self.budget.state_to_save(),
             "counters": {name: getattr(self, name) for name in _COUNTERS},
             "best_state": self.best_state,
             "history": self.history,
@@ -312,7 +282,7 @@ class Training(LightningModule):
                 schedule.load_state_dict(state)
         for name in _COUNTERS:
             setattr(self, name, saved["counters"][name])
-        self.seconds_before = self.seconds_trained
+        self.budget.restore(saved["budget"])
         self.best_state = _copy(saved["best_state"])
         self.history = list(saved["history"])
         self.reasons = list(saved["reasons"])
@@ -345,9 +315,6 @@ _COUNTERS = (
     "step_in_stage",
     "step",
     "blocks_without_progress",
-    "stage_began",
-    "refinement_seconds",
-    "seconds_trained",
     "best_validation",
     "best_in_stage",
     "best_step",

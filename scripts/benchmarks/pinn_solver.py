@@ -1,6 +1,7 @@
 """This project on one problem with all defaults, as `peers.py` runs it: `pinn_solver.py problem seed started`."""
 
 import sys
+from contextlib import nullcontext
 
 import torch
 from benchmarks.error_curve import ErrorCurve
@@ -37,14 +38,9 @@ class Watch(Callback):
     def look(self) -> None:
         """Measure what would be left if the training ended now: in slabs of time, the ones not begun count too."""
         begun = self.curve.seconds
-        slabs = self.model.slabs if isinstance(self.model, Marching) else None
-        active = slabs and slabs.active
-        if slabs is not None:
-            slabs.active = None
-        with torch.no_grad():
+        whole = self.model.slabs.evaluating(None) if isinstance(self.model, Marching) else nullcontext()
+        with torch.no_grad(), whole:
             self.curve.look(self._u)
-        if slabs is not None:
-            slabs.active = active
         self.next = self.curve.seconds + (self.curve.seconds - begun) / SHARE_OF_LOOKS
 
     def _u(self, points: Points) -> Tensor:

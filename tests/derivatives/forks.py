@@ -131,5 +131,5 @@ def send(sender: Connection, work: Callable[[], object]) -> None:
         os.dup2(null, stream)
     try:
         sender.send(work())
-    except Exception as error:
+    except Exception as error:  # whatever it is, it is raised again where the result was wanted
         sender.send(error)

@@ -40,7 +40,7 @@ def main() -> int:
         os.chdir(folder)
         paths = {name: path for name, path in mutate() if re.search(arguments.only, name)}
         number = min(arguments.sample or len(paths), len(paths))
-        sample = random.Random(arguments.seed).sample(list(paths), number)  # noqa: S311
+        sample = random.Random(arguments.seed).sample(list(paths), number)  # noqa: S311 (not for secrets)
         forks = Forks(sample, arguments.seconds, arguments.processes)
         sys.path.insert(0, folder)
         os.environ["OMP_NUM_THREADS"] = "1"

@@ -115,7 +115,7 @@ REFUSALS: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         "8 coordinates were asked for, but there are 7",
     ),
     "an engine that is not there": (
-        lambda: choose("jets", lambda engine: torch.zeros(1), []),  # type: ignore[arg-type]
+        lambda: choose("jets", lambda engine: torch.zeros(1), []),
         ValueError,
         "there is no engine 'jets'; choose auto, reverse or taylor",
     ),
@@ -140,7 +140,7 @@ def test_a_residual_may_take_as_many_derivatives_as_the_limit_says_and_no_more()
     network = seeded(lambda: Plain(2, 1), torch.float32)
 
     def residual(engine: object) -> Tensor:
-        (u,) = engine(network, (x, y))  # type: ignore[operator]
+        (u,) = engine(network, (x, y))
         return partial(u, x) + partial(u, y)
 
     assert discover(residual, limit=2) == {(X,), ((1,),)}
