@@ -1,7 +1,7 @@
 """The engine that a name stands for, and the reason that is given."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -90,6 +90,19 @@ def test_residuals_come_in_any_form(form: object) -> None:
         warnings.simplefilter("error")
         choose("reverse", rows, list(NETWORK.parameters()))
     assert count_operations(rows, Reverse(), list(NETWORK.parameters())) > 0
+
+
+def test_what_has_no_tensors_costs_nothing() -> None:
+    """Such as the mark that a profiler sets."""
+
+    def labelled(z: Tensor) -> Tensor:
+        with torch.profiler.record_function("network"):
+            return NETWORK(z)
+
+    def count(network: Callable[[Tensor], Tensor]) -> float:
+        return count_operations(lambda engine: engine(network, X)[0], Reverse(), list(NETWORK.parameters()))
+
+    assert count(labelled) == count(NETWORK)
 
 
 def test_operations_are_those_of_products_and_of_entries_that_are_written() -> None:

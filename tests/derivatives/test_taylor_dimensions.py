@@ -142,6 +142,18 @@ def test_weights_of_deficient_rank() -> None:
     assert_equal(lambda engine: torch.stack([laplacian(u, x) for u in engine(network, x)]), network)
 
 
+@pytest.mark.parametrize("dim", [3, 6])
+def test_second_derivatives_by_parameters_up_to_the_width_of_the_first_layer(dim: int) -> None:
+    """Which is 6: there are no fewer directions to take, and no error that only those call for."""
+    network, x = seeded(lambda: Plain(dim, 1)), points(5, dim)
+    weight, found = network.first.weight, []
+    for engine in (Taylor({tuple((i, i) for i in range(dim))}), Reverse()):
+        (u,) = engine(network, x)
+        (gradient,) = torch.autograd.grad(laplacian(u, x).square().sum(), weight, create_graph=True)
+        found += torch.autograd.grad(gradient.square().sum(), weight)
+    torch.testing.assert_close(*found, rtol=1e-11, atol=1e-13)  # round-off of six derivatives; entries reach 1e-2
+
+
 def test_the_gradient_of_fewer_directions_can_not_be_differentiated_again() -> None:
     network, x = seeded(lambda: Plain(20, 1)), points(5, 20)
     (u,) = Taylor({tuple((i, i) for i in range(20))})(network, x)

@@ -252,7 +252,8 @@ def test_wrong_coordinates_and_outputs(engine: Engine) -> None:
 def test_the_numbers_are_right_while_the_needs_are_found() -> None:
     """A residual that branches, or that others see, must not meet wrong numbers even then."""
     x = coordinates(2, points=4, seed=0)
-    for network in (seeded(lambda: Plain(2, 1)), seeded(lambda: Affine(2, 1))):
+    frozen = seeded(lambda: Affine(2, 1)).requires_grad_(False)
+    for network in (seeded(lambda: Plain(2, 1)), seeded(lambda: Affine(2, 1)), frozen):
         seen: list[Tensor] = []
 
         def rows(engine: Engine, network: nn.Module = network, seen: list[Tensor] = seen) -> None:

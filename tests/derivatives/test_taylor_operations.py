@@ -157,6 +157,7 @@ UNSUPPORTED: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "some points": (lambda z: z.narrow(-2, 0, 2), "an operation along the dimension of the points"),
     "each point": (lambda z: z.unbind()[0], "an operation along the dimension of the points"),
     "parts of the points": (lambda z: z.split(2)[0], "an operation along the dimension of the points"),
+    "parts of given sizes": (lambda z: torch.split(z, [1, 3])[0], "an operation along the dimension of the points"),
     "halves of the points": (lambda z: z.chunk(2)[0], "an operation along the dimension of the points"),
     "index of points": (lambda z: z[:1], "the index slice(None, 1, None), which does not keep the points apart"),
     "ellipsis": (lambda z: z[..., 0, 0], "the index (Ellipsis, 0, 0), which does not keep the points apart"),

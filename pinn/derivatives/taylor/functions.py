@@ -16,7 +16,7 @@ def apply(f: Elementwise, z: Jet) -> Jet:
     return z.with_parts(*compose(f, z.value, z.derivatives, z.slots))
 
 
-def silu(z: Jet, inplace: bool = False) -> Jet:
+def silu(z: Jet, inplace: bool) -> Jet:
     """z σ(z)."""
     _refuse_in_place(inplace)
     return apply(ELEMENTWISE["silu"], z)

@@ -72,7 +72,7 @@ def unbind(z: Jet, dim: int = 0) -> tuple[Jet, ...]:
     return _each(z, z.value.unbind(at), z.derivatives.unbind(at + 1))
 
 
-def split(z: Jet, split_size: Any, dim: int = 0) -> tuple[Jet, ...]:
+def split(z: Jet, split_size: Any, dim: int) -> tuple[Jet, ...]:
     """Consecutive parts of given sizes."""
     at = _within_point(z, dim)
     return _each(z, z.value.split(split_size, at), z.derivatives.split(split_size, at + 1))
