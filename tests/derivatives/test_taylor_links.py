@@ -131,6 +131,15 @@ def test_one_tensor_of_all_coordinates() -> None:
         assert agree(list(zip(*results, strict=True)))
 
 
+def test_one_tensor_reaches_the_network_without_a_copy() -> None:
+    """Which every derivative would be taken through."""
+    seen: list[Tensor] = []
+    network, xy = seeded(lambda: Plain(2, 1)), torch.rand(4, 2, dtype=torch.float64, requires_grad=True)
+    network.register_forward_pre_hook(lambda module, inputs: seen.extend(inputs))
+    Reverse()(network, xy)
+    assert seen[0] is xy
+
+
 @pytest.mark.parametrize("asked", [(0, 0), (1,), (0, 1), (0, 0, 0)])
 def test_what_was_not_propagated_raises(asked: tuple[int, ...]) -> None:
     x = coordinates(2, points=3, seed=0)

@@ -36,6 +36,7 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "reshape": lambda z: (
         (z.unsqueeze(-1) * ROW.view(1, 1, 3)).reshape(-1, 9) + (z.unsqueeze(1) * z.view(-1, 3, 1)).flatten(1)
     ),
+    "flatten": lambda z: (z.unsqueeze(-1) * ROW.view(1, 1, 3)).unsqueeze(-1).flatten(1, 2)[..., 0],
     "views": lambda z: z.unflatten(-1, (3, 1)).squeeze(-1) + z.view(len(z), 3) + z.reshape((z.shape[0], z.size(1))),
     "transpose": lambda z: (z.unsqueeze(-1) * z.sin().unsqueeze(1) * ROW.view(1, 1, 3)).transpose(1, 2).reshape(-1, 9),
     "index": lambda z: z[:, :1] * z[..., 1:] + z[:, None, 2] + z[:, [0, 2]] + z[:, -1:] + z[:, 1].unsqueeze(1),
