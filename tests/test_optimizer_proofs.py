@@ -130,15 +130,28 @@ def best(counted: Counted) -> Any:
     return counted.start + solution
 
 
-@pytest.mark.parametrize("optimizer", [LeastSquares, LevenbergMarquardt])
-def test_least_squares_of_a_quadratic(optimizer: Any) -> None:
+def test_least_squares_of_a_quadratic() -> None:
     objective = fit(DEGREE)
-    made = optimizer(objective.parameters)
-    for _ in range(1 if optimizer is LeastSquares else 40):
-        made.step(objective)
+    LeastSquares(objective.parameters).step(objective)
     found, expected = parameters_to_vector(objective.parameters).detach().numpy(), best(Counted(fit(DEGREE)))
     # Round-off times the condition of J, 2e5, and of JᵀJ times the residual, 1e10 × 1e-3: about 1e-9.
     assert np.linalg.norm(found - expected) <= 1e-8 * np.linalg.norm(expected)
+
+
+def test_levenberg_marquardt_on_a_quadratic() -> None:
+    """It comes as near as the objective can tell: J p of the remaining way p raises ½‖r‖² by ½‖J p‖²."""
+    objective = fit(DEGREE)
+    optimizer = LevenbergMarquardt(objective.parameters)
+    for _ in range(40):
+        optimizer.step(objective)
+    counted = Counted(fit(DEGREE))
+    expected = best(counted)
+    rows = counted.rows(expected)
+    way = parameters_to_vector(objective.parameters).detach().numpy() - expected
+    # A row is a sum of coefficients times powers of at most 1, so that its round-off is at most ε Σ|c| / √N, and that
+    # of the objective ‖r‖ times the length of N such. At the start ½‖J p‖² is 5e12 times that.
+    round_off = np.finfo(float).eps * np.abs(expected).sum() * np.linalg.norm(rows)
+    assert np.linalg.norm(counted.jacobian(expected) @ way) ** 2 / 2 <= round_off
 
 
 class Manufactured(Problem):
@@ -208,8 +221,8 @@ def test_a_teacher_of_the_shipped_architecture_is_found_again() -> None:
     assert objective.loss() > 1e-10
     optimizer = LevenbergMarquardt(objective.parameters, damping=1e-4, factor=10)
     steps = 0
-    # Measured: 16 steps.
-    while objective.loss() > 1e-24 and steps < 20:
+    # Measured: 16 and 21 steps on two processors; from 1e-22 on, where λ is at the round-off of JᵀJ, steps are small.
+    while objective.loss() > 1e-24 and steps < 40:
         optimizer.step(objective)
         steps += 1
     assert objective.loss() <= 1e-24
