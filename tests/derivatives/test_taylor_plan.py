@@ -42,7 +42,9 @@ def test_the_fewest_slots_in_order(needs: set[Slot], slots: tuple[Slot, ...], fr
     found = plan(needs)
     assert found.slots == tuple(tuple(slot) for slot in slots)
     assert found.free == free
-    assert [slot for slot, _ in sorted(found.position.items(), key=lambda item: item[1])][: len(slots)] == list(slots)
+    # A Laplacian in directions of its own comes right behind the slots.
+    assert [(*slots, *needs)[at] for at in found.read] == list(found.row)
+    assert list(found.row.values()) == list(range(len(found.read)))
 
 
 def test_directions_of_their_own_are_numbered_below_zero() -> None:
@@ -54,7 +56,8 @@ def test_an_estimate_has_directions_of_its_own_in_any_case() -> None:
 
 
 def test_the_flops_of_matrix_products_are_those_counted_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """n points, d inputs, w units, one output, and s slots of taylor, which all points share in the first product."""
+    """n points, d inputs, w units, one output, and s slots of taylor, which all points share in the first product and
+    of which the last one meets the Laplacian alone."""
     n, d, w, s = 7, 2, 5, 3
     network = nn.Sequential(nn.Linear(d, w), nn.Tanh(), nn.Linear(w, 1)).double()
     x, y = (torch.rand(n, dtype=torch.float64, requires_grad=True) for _ in range(2))
@@ -65,10 +68,10 @@ def test_the_flops_of_matrix_products_are_those_counted_by_hand(monkeypatch: pyt
         return laplacian(engine(network, (x, y))[0], (x, y))
 
     taylor = Taylor(discover(rows))
-    forward = 2 * (n * d * w + n * w) + 2 * (s * d * w + s * n * w)
+    forward = 2 * (n * d * w + n * w) + 2 * (s * d * w + n * w)
     # The weights of the last layer meet values that no residual uses; gradients reach the first layer by derivatives
     # and, through the slopes of the activation, by values.
-    backward = 2 * (s * n * w + s * n * w) + 2 * (s * d * w + n * d * w)
+    backward = 2 * (n * w + n * w) + 2 * (s * d * w + n * d * w)
     assert count_operations(rows, taylor, list(network.parameters())) == forward + backward
 
 

@@ -12,7 +12,9 @@ from pinn.derivatives.taylor.indices import ChainRule, chain_rule
 from pinn.derivatives.taylor.kernels import polynomials_of, product, pull_back, push_forward
 
 
-def compose(f: Elementwise, value: Tensor, derivatives: Tensor, slots: tuple[Slot, ...]) -> tuple[Tensor, Tensor]:
+def compose(
+    f: Elementwise, value: Tensor, derivatives: Tensor, slots: tuple[Slot, ...], positions: tuple[int, ...]
+) -> tuple[Tensor, Tensor]:
     """f(z) and ∂^α f(z) = Σ_k f⁽ᵏ⁾(z) P_{α,k}(∂z), all coefficients at once.
 
     Args:
@@ -20,19 +22,19 @@ def compose(f: Elementwise, value: Tensor, derivatives: Tensor, slots: tuple[Slo
         value: z, of shape (points, ...).
         derivatives: ∂^α z, of shape (slots, points, ...), or (slots, 1, ...) where they are the same at all points.
         slots: which derivatives these are.
+        positions: of the slots that are wanted.
 
     Returns:
-        f(z) of the shape of `value`, and its derivatives of shape (slots, points, ...).
+        f(z) of the shape of `value`, and its derivatives in the wanted slots, (positions, points, ...).
     """
-    return _Composition.apply(value, derivatives, f, slots)
+    return _Composition.apply(value, derivatives, f, chain_rule(slots, positions))
 
 
 class _Composition(torch.autograd.Function):
     """Autograd would keep every factor of every term. This keeps what it needs to compute them again."""
 
     @staticmethod
-    def forward(ctx: Any, value: Tensor, derivatives: Tensor, f: Elementwise, slots: tuple[Slot, ...]) -> Any:
-        chain = chain_rule(slots)
+    def forward(ctx: Any, value: Tensor, derivatives: Tensor, f: Elementwise, chain: ChainRule) -> Any:
         basis = f.basis(value)
         polynomials = polynomials_of(derivatives, chain)
         if f.riccati is not None and chain.order <= 2:
@@ -73,11 +75,11 @@ def _recorded(
     """The gradients with a graph of their own: autograd of the formula as it stands."""
     basis = f.basis(value)
     slopes = list(islice(f.derivatives(value, basis), chain.order))
-    rows = [slopes[0] * row for row in derivatives]
+    rows = [slopes[0] * derivatives[slot] for slot in chain.wanted]
     for terms in chain.terms:
         for number, (multiplicity, factors) in terms:
-            slot, order = chain.rules[number]
-            rows[slot] = rows[slot] + multiplicity * slopes[order - 1] * product(derivatives, factors)
+            row, order = chain.rules[number]
+            rows[row] = rows[row] + multiplicity * slopes[order - 1] * product(derivatives, factors)
     outputs = [(out, by) for out, by in ((basis[0], gradient), (torch.stack(rows), gradients)) if by is not None]
     inputs = [tensor for tensor in (value, derivatives) if tensor.requires_grad]
     found = torch.autograd.grad(

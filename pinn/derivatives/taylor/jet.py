@@ -1,5 +1,6 @@
 """The jet: a value together with its derivatives, in the place of a tensor inside a network."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -9,24 +10,29 @@ from pinn.derivatives.linked import Slot
 from pinn.derivatives.taylor.errors import MixedDirectionsError, UnsupportedOperationError
 
 
+Parts = tuple[Tensor, Tensor]
+"""z and some of its derivatives."""
+
+
 class Jet(torch.Tensor):
     """z and ∂^α z. To the module that it passes through it is a tensor of the shape of z that holds no data.
 
     It is never seen outside of a network: `propagate` puts it in and takes it out. What has no rule ends in
     `__torch_dispatch__`, so that nothing can be computed without the derivatives.
 
+    A jet may be computed only when it is read: who then reads a few slots only, as a Laplacian is read from the outputs
+    of a network, does not pay for the others.
+
     Attributes:
-        value: z, of shape (points, ...).
-        derivatives: ∂^α z, of shape (slots, points, ...), or (slots, 1, ...) where they are the same at all points.
         slots: which derivatives these are.
         directions: identifies the free directions of the slots; only jets that share it can meet. None where directions
             are to be kept as they are.
     """
 
-    value: Tensor
-    derivatives: Tensor
     slots: tuple[Slot, ...]
     directions: object
+    _parts: Parts | None
+    _compute: Callable[[tuple[int, ...]], Parts]
 
     # Reached only with `Propagation` off, as within C++: nothing is left to intercept there.
     __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
@@ -34,14 +40,53 @@ class Jet(torch.Tensor):
     @staticmethod
     def __new__(cls, value: Tensor, derivatives: Tensor, slots: tuple[Slot, ...], directions: object) -> "Jet":
         """A jet of these parts."""
-        # It requires grad, so that a custom autograd.Function, which knows no jets, leaves its mark: a grad_fn.
-        jet = torch.Tensor._make_wrapper_subclass(
-            cls, value.shape, dtype=value.dtype, device=value.device, requires_grad=True
-        )
-        jet.value, jet.derivatives, jet.slots, jet.directions = value, derivatives, slots, directions
+        jet = cls._of_shape(value.shape, value, slots, directions)
+        jet._parts = value, derivatives
         return jet
 
     def __init__(self, value: Tensor, derivatives: Tensor, slots: tuple[Slot, ...], directions: object) -> None: ...
+
+    @classmethod
+    def later(cls, shape: torch.Size, like: "Jet", compute: Callable[[tuple[int, ...]], Parts]) -> "Jet":
+        """A jet with the slots of another that is computed when it is read.
+
+        Args:
+            shape: of its value.
+            like: the other jet.
+            compute: takes the positions of slots; returns the value, and the derivatives in these slots.
+        """
+        jet = cls._of_shape(shape, like, like.slots, like.directions)
+        jet._parts, jet._compute = None, compute
+        return jet
+
+    @classmethod
+    def _of_shape(cls, shape: torch.Size, like: Tensor, slots: tuple[Slot, ...], directions: object) -> "Jet":
+        # It requires grad, so that a custom autograd.Function, which knows no jets, leaves its mark: a grad_fn.
+        jet = torch.Tensor._make_wrapper_subclass(cls, shape, dtype=like.dtype, device=like.device, requires_grad=True)
+        jet.slots, jet.directions = slots, directions
+        return jet
+
+    @property
+    def value(self) -> Tensor:
+        """z, of shape (points, ...)."""
+        return self._all()[0]
+
+    @property
+    def derivatives(self) -> Tensor:
+        """∂^α z, of shape (slots, points, ...), or (slots, 1, ...) where they are the same at all points."""
+        return self._all()[1]
+
+    def read(self, positions: Sequence[int]) -> Parts:
+        """z, and its derivatives in some slots only, which nobody else reads."""
+        if self._parts is None:
+            return self._compute(tuple(positions))
+        value, derivatives = self._parts
+        return value, derivatives if len(positions) == len(self.slots) else derivatives[list(positions)]
+
+    def _all(self) -> Parts:
+        if self._parts is None:
+            self._parts = self._compute(tuple(range(len(self.slots))))
+        return self._parts
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]

@@ -27,12 +27,15 @@ def push_forward(
         derivatives: ∂^α z, of shape (slots, points or 1, ...).
         polynomials: P_{α,k} with k ≥ 2, one for each rule.
         chain: the chain rule for these slots.
+
+    Returns:
+        The wanted derivatives, of shape (wanted, points, ...).
     """
-    result = slopes[0].new_empty(len(derivatives), *slopes[0].shape)
-    for given, out in zip(derivatives, result, strict=True):
-        torch.mul(slopes[0], given, out=out)
-    for (slot, order), polynomial in zip(chain.rules, polynomials, strict=True):
-        result[slot].addcmul_(slopes[order - 1], polynomial)
+    result = slopes[0].new_empty(len(chain.wanted), *slopes[0].shape)
+    for slot, out in zip(chain.wanted, result, strict=True):
+        torch.mul(slopes[0], derivatives[slot], out=out)
+    for (row, order), polynomial in zip(chain.rules, polynomials, strict=True):
+        result[row].addcmul_(slopes[order - 1], polynomial)
     return result
 
 
@@ -51,18 +54,21 @@ def pull_back(
         derivatives: as in the forward pass.
         polynomials: as in the forward pass.
         gradient: by f(z), if there is one.
-        gradients: by the derivatives of f(z), of shape (slots, points, ...).
+        gradients: by the wanted derivatives of f(z), of shape (wanted, points, ...).
         chain: the chain rule for these slots.
     """
     # What f⁽ᵏ⁾ was multiplied by, for k from 1: by the chain rule it passes f⁽ᵏ⁺¹⁾ × that on to z.
     by_slopes: list[Tensor | None] = [None] * chain.order
     weights = []
-    for (slot, order), polynomial in zip(chain.rules, polynomials, strict=True):
-        by_slopes[order - 1] = add_product(by_slopes[order - 1], gradients[slot], polynomial)
-        weights.append(slopes[order - 1] * gradients[slot])
+    for (row, order), polynomial in zip(chain.rules, polynomials, strict=True):
+        by_slopes[order - 1] = add_product(by_slopes[order - 1], gradients[row], polynomial)
+        weights.append(slopes[order - 1] * gradients[row])
     to_derivatives = torch.empty_like(derivatives)
-    for slot, (given, weight, out) in enumerate(zip(derivatives, gradients, to_derivatives, strict=True)):
-        by_slopes[0] = add_product(by_slopes[0], weight, given)
+    by_slot = dict(zip(chain.wanted, gradients, strict=True))
+    for slot, (given, out) in enumerate(zip(derivatives, to_derivatives, strict=True)):
+        weight = by_slot.get(slot)
+        if weight is not None:
+            by_slopes[0] = add_product(by_slopes[0], weight, given)
         gather(out, slopes[0], weight, chain, slot, weights, derivatives)
     to_value = torch.zeros_like(slopes[0]) if gradient is None else slopes[0] * gradient
     for slope, by_slope in zip(slopes[1:], by_slopes, strict=True):
@@ -74,22 +80,29 @@ def pull_back(
 def gather(
     out: Tensor,
     slope: Tensor,
-    gradient: Tensor,
+    gradient: Tensor | None,
     chain: ChainRule,
     slot: int,
     weights: Sequence[Tensor],
     derivatives: Tensor,
-) -> Tensor:
+) -> Tensor | None:
     """Write slope × gradient + Σ weight × ∂P/∂z over all polynomials P to `out`, summed over points that share one z.
 
     Returns:
-        The same before the summation.
+        The same before the summation; None where there is nothing to add up.
     """
-    shared = out.shape != gradient.shape
-    total = slope * gradient if shared else torch.mul(slope, gradient, out=out)
+    shared = out.shape != slope.shape
+    target = None if shared else out
+    total = None if gradient is None else torch.mul(slope, gradient, out=target)
     for number, (multiplicity, factors) in chain.partials[slot]:
-        total.addcmul_(weights[number], product(derivatives, factors), value=multiplicity)
-    if shared:
+        factor = product(derivatives, factors)
+        if total is None:
+            total = torch.addcmul(slope.new_zeros(()), weights[number], factor, value=multiplicity, out=target)
+        else:
+            total.addcmul_(weights[number], factor, value=multiplicity)
+    if total is None:
+        out.zero_()
+    elif shared:
         out.copy_(total.sum_to_size(out.shape))
     return total
 

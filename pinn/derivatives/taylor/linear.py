@@ -5,7 +5,7 @@ from torch.nn import functional
 
 from pinn.derivatives.taylor.arithmetic import add, mul
 from pinn.derivatives.taylor.errors import UnsupportedOperationError
-from pinn.derivatives.taylor.jet import Jet
+from pinn.derivatives.taylor.jet import Jet, Parts
 
 
 def linear(z: Jet, weight: Tensor, bias: Tensor | None = None) -> Jet:
@@ -18,10 +18,16 @@ def linear(z: Jet, weight: Tensor, bias: Tensor | None = None) -> Jet:
     """
     if isinstance(weight, Jet) or isinstance(bias, Jet) or not isinstance(z, Jet):
         raise UnsupportedOperationError("a matrix product with weights that depend on the coordinates")
-    value = functional.linear(z.value, weight, bias)
-    if z.derivatives.shape[1] != z.value.shape[0]:
-        return z.with_parts(value, z.derivatives @ weight.mT)
-    return z.with_parts(value, functional.linear(z.derivatives, weight))
+
+    def compute(positions: tuple[int, ...]) -> Parts:
+        value, derivatives = z.read(positions)
+        shared = derivatives.shape[1] != len(value)
+        return (
+            functional.linear(value, weight, bias),
+            derivatives @ weight.mT if shared else functional.linear(derivatives, weight),
+        )
+
+    return Jet.later(z.shape[:-1] + weight.shape[:-1], z, compute)
 
 
 def matmul(z: Jet, matrix: Tensor) -> Jet:

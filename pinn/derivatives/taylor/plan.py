@@ -12,12 +12,15 @@ class Plan(NamedTuple):
 
     Attributes:
         slots: derivatives over the inputs of the network.
-        position: of every derivative that can be read from the jet of the outputs.
+        read: the positions of the slots that are read from the jet of the outputs; a Laplacian needs first derivatives
+            on the way that nobody reads.
+        row: for every derivative that is read, which of these it is.
         free: the inputs that a Laplacian is taken over along directions of its own, in slots that follow these.
     """
 
     slots: tuple[Slot, ...]
-    position: dict[Slot, int]
+    read: tuple[int, ...]
+    row: dict[Slot, int]
     free: tuple[int, ...]
 
 
@@ -39,6 +42,7 @@ def plan(needs: Iterable[Slot], *, estimate: bool = False) -> Plan:
         laplacians = [slot for slot in laplacians if not indices.issuperset(slot)]
     elif len(laplacians) > 1:
         raise ValueError(f"the residual takes {len(laplacians)} different Laplacians; only one can be estimated")
+    wanted = {(index,) for index in indices} | set(laplacians)
     free: tuple[int, ...] = ()
     if len(laplacians) == 1:
         inputs = tuple(index[0] for index in laplacians[0])
@@ -48,8 +52,13 @@ def plan(needs: Iterable[Slot], *, estimate: bool = False) -> Plan:
     if not free:
         indices |= {index[:1] for slot in laplacians for index in slot}
     slots: list[Slot] = [(index,) for index in sorted(indices, key=_by_order)]
-    position = {slot: at for at, slot in enumerate(slots + laplacians)}
-    return Plan(tuple(slots if free else slots + laplacians), position, free)
+    read = [(at, slot) for at, slot in enumerate(slots + laplacians) if slot in wanted]
+    return Plan(
+        tuple(slots if free else slots + laplacians),
+        tuple(at for at, _ in read),
+        {slot: row for row, (_, slot) in enumerate(read)},
+        free,
+    )
 
 
 def free_slots(count: int) -> tuple[Slot, ...]:

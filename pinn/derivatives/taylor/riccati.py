@@ -38,11 +38,11 @@ class Riccati(NamedTuple):
     def push_forward(self, y: Tensor, derivatives: Tensor, polynomials: Sequence[Tensor], chain: ChainRule) -> Tensor:
         """The derivatives of y, as `kernels.push_forward` gives them, for a chain rule of order 2."""
         a, half_r = next(self.derivatives(y)), self._half_r(y)
-        result = y.new_empty(len(derivatives), *y.shape)
-        inner = list(derivatives)
+        result = y.new_empty(len(chain.wanted), *y.shape)
+        inner = [derivatives[slot] for slot in chain.wanted]
         # Memory that is written for the first time costs more than arithmetic: what can be, is computed in place.
-        for (slot, _), polynomial in zip(chain.rules, polynomials, strict=True):
-            inner[slot] = torch.addcmul(derivatives[slot], half_r, polynomial, value=2 * self.q, out=result[slot])
+        for (row, _), polynomial in zip(chain.rules, polynomials, strict=True):
+            inner[row] = torch.addcmul(inner[row], half_r, polynomial, value=2 * self.q, out=result[row])
         for given, out in zip(inner, result, strict=True):
             torch.mul(a, given, out=out)
         return result
@@ -61,16 +61,20 @@ class Riccati(NamedTuple):
         to_derivatives = torch.empty_like(derivatives)
         by_y, by_a, weights = gradient, None, []
         nothing = y.new_zeros(())
-        for (slot, _), polynomial in zip(chain.rules, polynomials, strict=True):
-            inner = torch.addcmul(derivatives[slot], half_r, polynomial, value=scale).mul_(gradients[slot])
+        for (row, _), polynomial in zip(chain.rules, polynomials, strict=True):
+            slot = chain.wanted[row]
+            inner = torch.addcmul(derivatives[slot], half_r, polynomial, value=scale).mul_(gradients[row])
             by_a = inner if by_a is None else by_a.add_(inner)
-            by_factor = gather(to_derivatives[slot], a, gradients[slot], chain, slot, (), derivatives)
+            by_factor = gather(to_derivatives[slot], a, gradients[row], chain, slot, (), derivatives)
             by_y = torch.addcmul(nothing if by_y is None else by_y, by_factor, polynomial, value=scale)
             weights.append(torch.addcmul(nothing, half_r, by_factor, value=scale))
-        done = {slot for slot, _ in chain.rules}
-        for slot, (given, weight, out) in enumerate(zip(derivatives, gradients, to_derivatives, strict=True)):
+        by_slot = dict(zip(chain.wanted, gradients, strict=True))
+        done = {chain.wanted[row] for row, _ in chain.rules}
+        for slot, (given, out) in enumerate(zip(derivatives, to_derivatives, strict=True)):
             if slot not in done:
-                by_a = add_product(by_a, weight, given)
+                weight = by_slot.get(slot)
+                if weight is not None:
+                    by_a = add_product(by_a, weight, given)
                 gather(out, a, weight, chain, slot, weights, derivatives)
         if by_a is None:
             return torch.zeros_like(y) if by_y is None else by_y * a, to_derivatives

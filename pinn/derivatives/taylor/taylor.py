@@ -44,8 +44,9 @@ class Taylor:
         """The outputs, linked to their derivatives; see `Engine`."""
         tensors = as_tuple(coordinates)
         jet = self._propagate(network, side_by_side(tensors).detach())
-        values, count = fields(jet.value, len(tensors[0])), len(self.plan.position)
-        derivatives = jet.derivatives[:count].expand(count, *jet.value.shape).permute(2, 0, 1).unbind(0)
+        outputs, read = jet.read(self.plan.read)
+        values = fields(outputs, len(tensors[0]))
+        derivatives = read.expand(-1, *outputs.shape).permute(2, 0, 1).unbind(0)
         return tuple(
             link(Source(tensors, axes(tensors), self._reader(value, known.unbind(0))))
             for value, known in zip(values, derivatives, strict=True)
@@ -77,16 +78,16 @@ class Taylor:
         return torch.eye(inputs.shape[1], dtype=inputs.dtype, device=inputs.device).unsqueeze(1)
 
     def _reader(self, value: Tensor, known: tuple[Tensor, ...]) -> Callable[[Slot], Tensor]:
-        position = self.plan.position
+        row = self.plan.row
 
         def coefficient(slot: Slot) -> Tensor:
             if slot == VALUE:
                 return value
-            if slot in position:
-                return known[position[slot]]
-            missing = [index for index in slot if (index,) not in position]
+            if slot in row:
+                return known[row[slot]]
+            missing = [index for index in slot if (index,) not in row]
             if missing:
                 raise NotPropagatedError(missing[0])
-            return torch.stack([known[position[index,]] for index in slot]).sum(0)
+            return torch.stack([known[row[index,]] for index in slot]).sum(0)
 
         return coefficient
