@@ -17,6 +17,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from pinn.config import check_keys
 from pinn.errors import InputError
 from pinn.evaluation import require_grid
+from pinn.memory import keep_freed_memory
 from pinn.problems import Problem
 from pinn.recipes import rebuild
 from pinn.sampling import Collocation, Sampler
@@ -34,7 +35,7 @@ def build(config: Mapping[str, Any], console: Console) -> tuple[Training, dict[s
     """
     check_keys(config)
     import_trusted(config["trust"])
-    use_threads(config)
+    set_up_process(config)
     for key in ("counts", "weights"):
         if not isinstance(config[key], Mapping):
             raise InputError(f"{key} must map names to numbers, as in {key}.walls=50; it was given {config[key]!r}.")
@@ -101,8 +102,9 @@ def import_trusted(trust: Sequence[str]) -> None:
             raise InputError(f"trust names {name!r}, which cannot be imported from {here}: {error}.") from error
 
 
-def use_threads(config: Mapping[str, Any]) -> None:
-    """Set the number of CPU threads that a configuration asks for."""
+def set_up_process(config: Mapping[str, Any]) -> None:
+    """Compute with the number of CPU threads that a configuration asks for, and keep memory from step to step."""
+    keep_freed_memory()
     trainer = config["trainer"]
     threads = trainer.get("threads") if isinstance(trainer, Mapping) else None
     torch.set_num_threads(check_threads(threads, "trainer.threads"))

@@ -1,6 +1,8 @@
-"""How many points fit into memory at a time, and what to say when they do not."""
+"""How many points fit into memory at a time, what to say when they do not, and memory kept from step to step."""
 
+import ctypes
 import math
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,6 +95,23 @@ def _left_in_container() -> int | None:
     if not limit.exists() or not used.exists() or limit.read_text().strip() == "max":
         return None
     return int(limit.read_text()) - int(used.read_text())
+
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Names of settings in glibc's malloc.h."""
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep the memory that it frees, for the next step, where its C library is glibc.
+
+    It would hand large blocks back to the system and get them again page by page, each filled with zeros: a quarter of
+    a step of Adam on Poisson's equation in a hundred dimensions (500 points, 4 × 128, float64), though nothing where
+    steps are small. Other libraries are left as they are.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        set_option = ctypes.CDLL(None).mallopt
+        set_option(M_MMAP_THRESHOLD, 2**30)
+        set_option(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from rich.console import Console
 
 from pinn import checkpoint
-from pinn.build import build, import_trusted, left_to_the_plan, logger_factory, use_threads
+from pinn.build import build, import_trusted, left_to_the_plan, logger_factory, set_up_process
 from pinn.errors import InputError
 from pinn.evaluation import Evaluation
 from pinn.figures import save_figures
@@ -154,7 +154,7 @@ def evaluate(
     console = open_console()
     config = read_config(folder)
     import_trusted(list(trust))
-    use_threads(config)
+    set_up_process(config)
     solution = load(folder, trust=trust)
     evaluation = solution.evaluate(config["grid"] if grid is None else grid)
     result = {

@@ -1,6 +1,9 @@
 """Points in chunks give the sums of all points at once, and fit into memory."""
 
 import math
+import platform
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +170,28 @@ def test_threads_are_as_many_as_before() -> None:
 def test_other_numbers_of_threads_are_refused(threads: Any) -> None:
     with pytest.raises(InputError, match="threads must be a whole number of at least 1"):
         pinn.solve(Decay(), threads=threads, progress=False)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
+def test_freed_memory_is_kept_for_the_next_step() -> None:
+    program = """
+import resource, sys, torch
+from pinn.memory import keep_freed_memory
+if sys.argv[1] == "kept":
+    keep_freed_memory()
+def step():
+    torch.zeros(2**24, dtype=torch.float64)
+for _ in range(3):  # until a gap is found that is wide enough
+    step()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5):
+    step()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    faults = {
+        way: int(subprocess.run([sys.executable, "-c", program, way], capture_output=True, check=True).stdout)
+        for way in ("kept", "returned")
+    }
+    # Five times 128 MB, in pages of 4 kB, or of 2 MB where the system has a liking for large ones.
+    assert faults["returned"] >= 5 * 64
+    assert faults["kept"] < faults["returned"] / 10

@@ -3,9 +3,9 @@
 `nested` is one `torch.autograd.grad(..., create_graph=True)` for every derivative, `reverse` and `taylor` are the
 operators of this library with either engine; `deepxde` and `pina` are those of these projects, where they are
 installed (`pip install deepxde pina-mathlab`). One core, float32 unless named otherwise, not compiled; medians of
-processor time over rounds that alternate between all. In a round each takes a few steps in a row, as trainings do, and
-the first is not counted: it gets its memory from the system anew, where the way before it gave that back. A word picks
-cases: `scripts/benchmark.py derivatives navier`.
+processor time over rounds that alternate between all. In a round each takes a few steps in a row, as trainings do, of
+which the first, in memory that the others had, is not counted. A word picks cases: `scripts/benchmark.py derivatives
+navier`.
 """
 
 import importlib
@@ -24,6 +24,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from pinn.derivatives import gradient, laplacian
 from pinn.derivatives.taylor import Engine, Reverse, Taylor, discover
+from pinn.memory import keep_freed_memory
 from pinn.networks import MLP
 
 Residuals = Callable[[], list[Tensor]]
@@ -111,6 +112,7 @@ CASES: Mapping[str, Callable[[], Case]] = {
 def main(arguments: list[str]) -> dict[str, Any]:
     """Measure the cases whose names contain one of the words, or all; print a table and return the numbers."""
     torch.set_num_threads(1)
+    keep_freed_memory()
     torch.manual_seed(0)
     names = [name for name in CASES if not arguments or any(word in name for word in arguments)]
     measured = {name: measure(CASES[name]()) for name in names}

@@ -56,10 +56,12 @@ def measure(what: str, size: int) -> None:
     import torch
     from benchmarks.speed_cases import many_dimensions, objective_of
 
+    from pinn.memory import keep_freed_memory
     from pinn.objective import Objective
     from pinn.problems import Poisson
 
     torch.set_num_threads(1)
+    keep_freed_memory()
     if what == "dimension":
         work: Any = many_dimensions(size, width=50, points=20, captured=False).works["pinn, eager"]
     else:

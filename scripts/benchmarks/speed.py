@@ -25,6 +25,8 @@ from benchmarks.timing import chip, medians, versions
 from rich.console import Console
 from rich.table import Table
 
+from pinn.memory import keep_freed_memory
+
 ROOT = Path(__file__).parent.parent.parent
 HISTORY = ROOT / "docs" / "benchmarks" / "speed.json"
 SLOWER = 1.2
@@ -43,6 +45,7 @@ def main(words: list[str]) -> dict[str, Any]:
     parser.add_argument("--record", action="store_true", help="keep the numbers in the repository")
     given = parser.parse_args(words)
     torch.set_num_threads(1)
+    keep_freed_memory()
     console = Console()
     entry: dict[str, Any] = {
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}",

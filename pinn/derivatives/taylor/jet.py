@@ -9,7 +9,6 @@ from torch import Tensor
 from pinn.derivatives.linked import Slot
 from pinn.derivatives.taylor.errors import MixedDirectionsError, UnsupportedOperationError
 
-
 Parts = tuple[Tensor, Tensor]
 """z and some of its derivatives."""
 

@@ -85,26 +85,34 @@ def gather(
     slot: int,
     weights: Sequence[Tensor],
     derivatives: Tensor,
-) -> Tensor | None:
+) -> None:
     """Write slope × gradient + Σ weight × ∂P/∂z over all polynomials P to `out`, summed over points that share one z.
 
-    Returns:
-        The same before the summation; None where there is nothing to add up.
+    Without a gradient, as for a slot that was not wanted, the polynomials are all there is.
     """
-    shared = out.shape != slope.shape
-    target = None if shared else out
-    total = None if gradient is None else torch.mul(slope, gradient, out=target)
+    total = None if gradient is None else torch.mul(slope, gradient, out=room(out, slope))
     for number, (multiplicity, factors) in chain.partials[slot]:
         factor = product(derivatives, factors)
         if total is None:
-            total = torch.addcmul(slope.new_zeros(()), weights[number], factor, value=multiplicity, out=target)
+            nothing = slope.new_zeros(())
+            total = torch.addcmul(nothing, weights[number], factor, value=multiplicity, out=room(out, slope))
         else:
             total.addcmul_(weights[number], factor, value=multiplicity)
     if total is None:
         out.zero_()
-    elif shared:
+    else:
+        settle(out, total)
+
+
+def room(out: Tensor, like: Tensor) -> Tensor | None:
+    """`out`, if it has room for one derivative at each point; None if all points share one."""
+    return out if out.shape == like.shape else None
+
+
+def settle(out: Tensor, total: Tensor) -> None:
+    """Write to `out` what is not there yet: the sum over points that share one z."""
+    if out.shape != total.shape:
         out.copy_(total.sum_to_size(out.shape))
-    return total
 
 
 def product(derivatives: Tensor, factors: Sequence[int]) -> Tensor:

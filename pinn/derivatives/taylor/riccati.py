@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pinn.derivatives.taylor.indices import ChainRule
-from pinn.derivatives.taylor.kernels import add_product, gather
+from pinn.derivatives.taylor.kernels import add_product, gather, room, settle
 
 
 class Riccati(NamedTuple):
@@ -63,9 +63,11 @@ class Riccati(NamedTuple):
         nothing = y.new_zeros(())
         for (row, _), polynomial in zip(chain.rules, polynomials, strict=True):
             slot = chain.wanted[row]
+            # A derivative of second order is in no polynomial of such a chain rule.
+            by_factor = torch.mul(a, gradients[row], out=room(to_derivatives[slot], a))
+            settle(to_derivatives[slot], by_factor)
             inner = torch.addcmul(derivatives[slot], half_r, polynomial, value=scale).mul_(gradients[row])
             by_a = inner if by_a is None else by_a.add_(inner)
-            by_factor = gather(to_derivatives[slot], a, gradients[row], chain, slot, (), derivatives)
             by_y = torch.addcmul(nothing if by_y is None else by_y, by_factor, polynomial, value=scale)
             weights.append(torch.addcmul(nothing, half_r, by_factor, value=scale))
         by_slot = dict(zip(chain.wanted, gradients, strict=True))
