@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.timing import open_console
 from rich.console import Console
 from rich.table import Table
 
@@ -85,8 +86,7 @@ def main(words: list[str]) -> dict[str, Any]:
     parser.add_argument("--output", type=Path, help="a file for a line of JSON as soon as each run has ended")
     parser.add_argument("--override", nargs="*", default=[], help="words for scripts/train.py")
     options = parser.parse_args(words)
-    # A file or a pipe has no width of its own; the table needs more than the 80 columns that are assumed then.
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = open_console()
     log = options.output or RESULTS / f"accuracy_{datetime.now(UTC):%Y-%m-%d_%H-%M-%S}.jsonl"
     log.parent.mkdir(parents=True, exist_ok=True)
     results: dict[str, Any] = {

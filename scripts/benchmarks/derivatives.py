@@ -17,7 +17,7 @@ from math import nan
 from typing import Any, NamedTuple
 
 import torch
-from rich.console import Console
+from benchmarks.timing import open_console
 from rich.table import Table
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
@@ -122,7 +122,7 @@ def main(arguments: list[str]) -> dict[str, Any]:
     for name, row in measured.items():
         times, memory = ([f"{row.get(f'{way}_{unit}', nan):.1f}" for way in ways] for unit in ("ms", "mb"))
         table.add_row(name, *times, f"{row['ratio']:.2f}", f"{row['target']:g}", *memory)
-    Console().print(table)
+    open_console().print(table)
     return {"torch": torch.__version__, "cases": measured}
 
 

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from benchmarks.timing import open_console
 from rich.table import Table
 
 ROOT = Path(__file__).parent.parent.parent
@@ -45,7 +45,7 @@ def main(words: list[str]) -> dict[str, list[Row]]:
             row = json.loads(said.splitlines()[-1])
             found.setdefault(what, []).append(row)
             table.add_row(what, f"{size:,}", f"{row['ms']:.1f}", f"{row['mb']:.0f}")
-    Console().print(table)
+    open_console().print(table)
     if given.record:
         draw(found)
     return found

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.timing import open_console
 from rich.console import Console
 from rich.table import Table
 
@@ -40,7 +41,7 @@ def main(words: list[str]) -> dict[str, Any]:
     options = parser.parse_args(words)
     if importlib.util.find_spec("deepxde") is None:
         parser.error("DeepXDE is not installed here; `pip install deepxde` puts it beside this project.")
-    console = Console()
+    console = open_console()
     curves: dict[str, dict[str, Curve]] = {}
     for problem in options.problems:
         curves[problem] = {

@@ -21,8 +21,7 @@ from typing import Any
 
 import torch
 from benchmarks.speed_cases import BASE, CASES, FLOOR
-from benchmarks.timing import chip, medians, versions
-from rich.console import Console
+from benchmarks.timing import chip, medians, open_console, versions
 from rich.table import Table
 
 from pinn.memory import keep_freed_memory
@@ -46,7 +45,7 @@ def main(words: list[str]) -> dict[str, Any]:
     given = parser.parse_args(words)
     torch.set_num_threads(1)
     keep_freed_memory()
-    console = Console()
+    console = open_console()
     entry: dict[str, Any] = {
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
         "chip": chip(),
