@@ -1,15 +1,10 @@
 """The benchmark of speed compares like with like, and notices what got slower."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from helpers.runs import ROOT
-
-sys.path.insert(0, str(ROOT / "scripts"))
-
 from benchmarks import plain, speed
 from benchmarks.speed_cases import NavierStokes, objective_of
 from benchmarks.timing import chip, medians, versions

@@ -1,6 +1,5 @@
 """The table of the benchmark: it has every problem, and what it draws can be built."""
 
-import importlib.util
 import json
 import subprocess
 from pathlib import Path
@@ -8,23 +7,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from helpers.runs import ROOT
+from benchmarks import accuracy
 
 from pinn import config
 from pinn.config import options
 from pinn.recipes import rebuild
-
-
-def load() -> Any:
-    spec = importlib.util.spec_from_file_location("accuracy", ROOT / "scripts" / "benchmarks" / "accuracy.py")
-    assert spec is not None
-    assert spec.loader is not None
-    loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    return loaded
-
-
-accuracy = load()
 
 
 def test_every_problem_has_a_row() -> None:
