@@ -19,13 +19,14 @@ SCHEMA = 1
 """Number of the layout of metrics.json."""
 
 
-def measure(training: Training, evaluation: Evaluation, *, seed: int, started: float) -> dict[str, Any]:
+def measure(training: Training, evaluation: Evaluation, *, seed: int, dtype: str, started: float) -> dict[str, Any]:
     """Return what `metrics.json` holds, of the best state.
 
     Args:
         training: finished.
         evaluation: of its best state on the evaluation grid.
         seed: of the run.
+        dtype: of the run, as it was given.
         started: what `time.perf_counter()` said when the run began.
     """
     problem, model = training.model.problem, training.model
@@ -40,7 +41,7 @@ def measure(training: Training, evaluation: Evaluation, *, seed: int, started: f
         "problem": type(problem).__name__,
         "seed": seed,
         "device": _device_name(parameter.device),
-        "dtype": str(parameter.dtype).removeprefix("torch."),
+        "dtype": dtype,
         "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "steps": training.step,
         "best_step": training.best_step,

@@ -197,7 +197,7 @@ def _finish(
     pictures = save_figures(evaluation, columns(training.history), list(training.stages), name, folder / "figures")
     if isinstance(logger, TensorBoardLogger):
         _log_pictures(logger, pictures, training.step)
-    metrics = measure(training, evaluation, seed=config["seed"], started=started)
+    metrics = measure(training, evaluation, seed=config["seed"], dtype=config["dtype"], started=started)
     write_text(folder / "metrics.json", to_json(metrics))
     print_metrics(console, metrics, folder, watched=isinstance(logger, TensorBoardLogger))
     if signal is not None and training.status == "interrupted":

@@ -32,6 +32,7 @@ from pinn.solution import DTYPES, Solution, build_model, write_recipe
 from pinn.threads import using_threads
 from pinn.training import Stage, Training
 from pinn.training.callbacks import Checkpoints, ProgressBar, Scalars, Signals
+from pinn.training.precision import describe_precision
 from pinn.weighting import Weighting
 
 
@@ -82,7 +83,8 @@ def solve(
         weights: of constraints or single residuals in the objective, by name, for the weighting that is chosen.
         seconds: the longest time to train; None for no limit.
         seed: of network and points.
-        dtype: float64 or float32.
+        dtype: float64, float32, or mixed: float32 in the stages of first order at the beginning, float64 in those
+            behind them and in the solution; see `pinn.training.precision`.
         compile: whether steps of first order are compiled: True, False, or "auto", which weighs the time that it takes;
             see `pinn.compilation`.
         chunk: how many points are evaluated at a time: a number, None for all, or "auto" for what fits into memory.
@@ -125,7 +127,7 @@ def solve(
         )
         received = fit(training, console=console)
         solution = Solution(training.model, recipe, history=training.history)
-        solution.metrics = measure(training, solution.evaluate(grid), seed=seed, started=started)
+        solution.metrics = measure(training, solution.evaluate(grid), seed=seed, dtype=dtype, started=started)
     if received is not None and training.status == "interrupted":
         name = signal.Signals(received).name
         warnings.warn(
@@ -165,9 +167,10 @@ def prepare(
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
         raise InputError(f"seed must be a whole number from 0 to 2^63 - 1; it was given {seed!r}.")
-    precision = DTYPES.get(dtype)
+    mixed = dtype == "mixed"
+    precision = torch.float64 if mixed else DTYPES.get(dtype)
     if precision is None:
-        raise InputError(f"dtype must be one of {', '.join(DTYPES)}; it was given {dtype!r}.")
+        raise InputError(f"dtype must be one of {', '.join(DTYPES)}, mixed; it was given {dtype!r}.")
     step = CompiledStep(
         compile, say=lambda line: console.print(f"[bold]compile[/bold] {escape(line)}", highlight=False)
     )
@@ -204,7 +207,10 @@ def prepare(
     at_a_time = choose_chunk(chunk, Objective(model, draw, chosen.weighting))
     if chunk == "auto" and at_a_time is not None:
         console.print(f"[bold]chunk[/bold] {at_a_time} points at a time fit into the free memory", highlight=False)
-    training = Training(model, points, chosen.weighting, chosen.stages, seconds, target_error, step, at_a_time)
+    training = Training(model, points, chosen.weighting, chosen.stages, seconds, target_error, step, at_a_time, mixed)
+    if mixed:
+        line = describe_precision(list(training.stages), training.far)
+        console.print(f"[bold]mixed[/bold] {escape(line)}", highlight=False)
     return training, write_recipe(problem, chosen.network, precision, conditions)
 
 

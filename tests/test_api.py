@@ -192,7 +192,7 @@ def test_a_call_of_solve_leaves_random_numbers_alone() -> None:
 
 BAD = [
     ({"seed": -1}, "seed must be"),
-    ({"dtype": "float16"}, "dtype must be one of float64, float32"),
+    ({"dtype": "float16"}, "dtype must be one of float64, float32, mixed; it was given 'float16'"),
     ({"accelerator": "abacus"}, "accelerator must be one of"),
     ({"points": 0}, "equation needs a whole number of points"),
     ({"counts": {"walls": 3}}, "names walls"),

@@ -87,6 +87,28 @@ def whole() -> dict[str, dict[str, Any]]:
     return {}
 
 
+@pytest.mark.parametrize("cut", [1, 4, 6, 7])
+@pytest.mark.parametrize("training", ["adam_lbfgs", "ssbroyden"])
+def test_resumed_in_either_precision(
+    training: str, cut: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: dict[str, dict[str, Any]]
+) -> None:
+    """Cut in the first block in float32, in the second, between the stages, and after a block in float64.
+
+    The points are drawn by the residual and serve for four steps, so that those of the cut are taken from the
+    checkpoint.
+    """
+    words = [f"training={training}", "dtype=mixed", "sampling=rad", "training.adam.resample=4"]
+    if "mixed " + training not in whole:
+        assert train(tmp_path / "whole", *words, steps=6) == 0
+        whole["mixed " + training] = end_of(tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        cut_after(patch, cut)
+        assert train(tmp_path / "cut", *words, steps=6) == 143
+    assert checkpoint.read(tmp_path / "cut" / "checkpoints" / "last.ckpt")["training"]["counters"]["stage"] == (cut > 5)
+    assert run.resume(tmp_path / "cut", {}) == 0
+    assert end_of(tmp_path / "cut") == whole["mixed " + training]
+
+
 def test_cut_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Adam with its schedule, then L-BFGS: cut after every call of an optimizer."""
     words = ("training=adam_lbfgs", "problem=burgers")
@@ -105,17 +127,30 @@ def test_cut_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert end_of(tmp_path / "cut") == end_of(tmp_path / "whole")
 
 
-def test_how_steps_are_computed_stays_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`compile=auto` decides by a clock, here for capturing at once: the part after the cut does not decide again."""
-    words = ("training=adam", "compile=auto")
+@pytest.mark.parametrize(("words", "later"), [(["training=adam"], 0), (["training=adam_lbfgs", "dtype=mixed"], 1)])
+def test_how_steps_are_computed_stays_chosen(
+    words: list[str], later: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`compile=auto` decides by a clock, here for capturing at once: the part after the cut does not decide again.
+
+    Only the steps in float64, which come after it, are another matter.
+    """
+    words, decided = [*words, "compile=auto"], 0
+
+    def choose(*_: Any) -> str:
+        nonlocal decided
+        decided += 1
+        return "captured"
+
     with monkeypatch.context() as patch:
         patch.setattr("pinn.compilation.step.choose", lambda *_: "captured")
         assert train(tmp_path / "whole", *words, steps=20) == 0
         cut_after(patch, 15)
         assert train(tmp_path / "cut", *words, steps=20) == 143
     with monkeypatch.context() as patch:
-        patch.setattr("pinn.compilation.step.choose", lambda *_: pytest.fail("it was decided anew"))
+        patch.setattr("pinn.compilation.step.choose", choose)
         assert run.resume(tmp_path / "cut", {}) == 0
+    assert decided == later
     end = end_of(tmp_path / "cut")
     assert end["last"]["training"]["way"] == "captured"
     assert end == end_of(tmp_path / "whole")

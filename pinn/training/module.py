@@ -19,6 +19,7 @@ from pinn.objective import Objective
 from pinn.sampling import Collocation
 from pinn.training.budget import Budget, require_positive
 from pinn.training.held_out import HeldOut, Row, values_of
+from pinn.training.precision import Twin, count_far, rounded
 from pinn.training.stage import Stage, advance
 from pinn.weighting import Weighting
 
@@ -42,6 +43,10 @@ class Training(LightningModule):
             limit.
         target_error: the training ends when the relative L2 error of the worst field on the held-out points is at
             most this; None, the default, never looks at the reference for a decision.
+        step: computes steps of first order; operation by operation if None.
+        chunk: how many points are evaluated at a time; None for all.
+        mixed: whether a model in float64 has the steps far from the solution taken by a `Twin` in float32. Looks at
+            the held-out points, weights and the best state are those of the model itself.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class Training(LightningModule):
         target_error: float | None = None,
         step: CompiledStep | None = None,
         chunk: int | None = None,
+        mixed: bool = False,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -66,7 +72,15 @@ class Training(LightningModule):
         self.stages, self.budget, self.target_error = dict(stages), Budget(seconds), target_error
         self.first_order = step or CompiledStep(compile=False)
         self.chunk = chunk
+        self.twin: Twin | None = None
         self.stage_optimizers = [stage.optimizer(self.select_part(stage)) for stage in self.stages.values()]
+        self.far = count_far(self.stage_optimizers) if mixed else 0
+        """How many stages, from the first one on, are the twin's."""
+        if self.far:
+            self.twin = Twin(model, self.first_order)
+            for index, stage in enumerate(list(self.stages.values())[: self.far]):
+                self.select_part(stage)
+                self.stage_optimizers[index] = stage.optimizer(_trained(self.twin.model))
         self.schedules = [
             stage.schedule(optimizer) if stage.schedule else None
             for stage, optimizer in zip(self.stages.values(), self.stage_optimizers, strict=True)
@@ -89,8 +103,12 @@ class Training(LightningModule):
 
     def select_part(self, stage: Stage) -> list[Tensor]:
         """Hold fixed what the stage does not train, and return the parameters that it trains."""
-        self.model.select(stage.part, stage.slab)
-        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self._select(stage.part, stage.slab)
+        return _trained(self.model)
+
+    def _select(self, part: str | None, slab: int | None) -> None:
+        for model in (self.model, self.twin.model) if self.twin else (self.model,):
+            model.select(part, slab)
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Give Lightning the optimizers of all stages."""
@@ -109,7 +127,7 @@ class Training(LightningModule):
             self.trainer.should_stop = True
         elif not self.history:
             self._begin_stage()
-        elif self.first_order.open:
+        elif self._step().open:
             self._expect()
 
     def training_step(self, batch: int) -> None:
@@ -131,6 +149,8 @@ class Training(LightningModule):
             self.step += taken
             if self.budget.is_over(stage.share) or self.interrupted:
                 break
+        if twin := self._twin():
+            twin.hand_back()
         self.budget.trained = self.budget.elapsed()
         if self.step_in_stage == end or stuck or (stage.share < 1 and self.budget.is_over(stage.share)):
             self._close_block()
@@ -158,15 +178,25 @@ class Training(LightningModule):
         first = self._objective_at(self.collocation(self.step))
         self.weighting.adapt(first.jacobian_by_residual)
         self.held_out.place()
+        if twin := self._twin():
+            twin.take_over()
         self._expect()
         self._close_block()
 
     def _expect(self) -> None:
         """Say what is still to come in this stage."""
-        self.first_order.expect(self._current()[0].steps - self.step_in_stage, self.budget.left())
+        self._step().expect(self._current()[0].steps - self.step_in_stage, self.budget.left())
 
     def _current(self) -> tuple[Stage, Optimizer]:
         return list(self.stages.values())[self.stage], self.stage_optimizers[self.stage]
+
+    def _twin(self) -> Twin | None:
+        """Return the twin where it takes the steps of the present stage."""
+        return self.twin if self.stage < self.far else None
+
+    def _step(self) -> CompiledStep:
+        twin = self._twin()
+        return twin.step if twin else self.first_order
 
     def _objective(self, stage: Stage) -> Objective:
         """Return the objective of the present step; its draw follows from the counters alone."""
@@ -175,11 +205,17 @@ class Training(LightningModule):
         if self.objective is None or self._draw != draw:
             if stage.part == "features":
                 # They start at zero, so that the trunk alone has the residuals, and is far cheaper.
-                self.model.select("trunk", stage.slab)
+                self._select("trunk", stage.slab)
             points = self.collocation(draw, self._residual, stage.draws)
             self.select_part(stage)
-            self.objective, self._draw = self._objective_at(points), draw
+            self.objective, self._draw = self._trained_at(points), draw
         return self.objective
+
+    def _trained_at(self, points: Mapping[str, Points]) -> Objective:
+        """Return what the present stage takes its steps on, in its precision."""
+        if twin := self._twin():
+            return Objective(twin.model, rounded(points), self.weighting, twin.step, self.chunk)
+        return self._objective_at(points)
 
     def _objective_at(self, points: Mapping[str, Points]) -> Objective:
         return Objective(self.model, points, self.weighting, self.first_order, self.chunk)
@@ -187,7 +223,7 @@ class Training(LightningModule):
     @torch.no_grad()
     def _residual(self, name: str, points: Points) -> Tensor:
         """Return the size of all scaled residuals of a constraint together, (points,)."""
-        rows = self._objective_at({name: points}).vector()
+        rows = self._trained_at({name: points}).vector()
         return torch.linalg.vector_norm(rows.reshape(-1, len(next(iter(points.values())))), dim=0)
 
     def _close_block(self) -> None:
@@ -265,7 +301,7 @@ class Training(LightningModule):
             "weight_factors": dict(self.weighting.factors),
             "points": self.objective and {name: _copy(group) for name, group in self.objective.points.items()},
             "draw": self._draw,
-            "way": self.first_order.way,
+            "way": self._step().way,
             "chunk": self.chunk,
             "status": self.status,
         }
@@ -282,6 +318,8 @@ class Training(LightningModule):
                 schedule.load_state_dict(state)
         for name in _COUNTERS:
             setattr(self, name, saved["counters"][name])
+        if twin := self._twin():
+            twin.take_over()
         self.budget.restore(saved["budget"])
         self.best_state = _copy(saved["best_state"])
         self.history = list(saved["history"])
@@ -292,10 +330,10 @@ class Training(LightningModule):
             # Adaptive points follow from the model as it was when they were drawn.
             device = next(self.model.parameters()).device
             points = {name: {k: v.to(device) for k, v in group.items()} for name, group in saved["points"].items()}
-            self.objective = self._objective_at(points)
+            self.objective = self._trained_at(points)
             self._draw = saved["draw"]
         if saved["way"] != "eager":
-            self.first_order.settle(saved["way"])
+            self._step().settle(saved["way"])
         self.status = saved["status"]
         unfinished = self.step_in_stage < list(self.stages.values())[self.stage].steps
         if self.status == "interrupted" or (self.status == "budget" and unfinished):
@@ -323,3 +361,7 @@ _COUNTERS = (
 
 def _copy(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in state.items()}
+
+
+def _trained(model: Model) -> list[Tensor]:
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
