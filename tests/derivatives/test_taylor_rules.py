@@ -113,6 +113,12 @@ def test_tanh_is_good_to_two_units_in_the_last_place(dtype: torch.dtype) -> None
     assert tanh(torch.tensor(math.nan, dtype=dtype)).isnan()
 
 
+def test_tanh_is_torchs_own_where_that_is_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert tanh(torch.empty(3, device="meta")).shape == (3,)
+    monkeypatch.delattr(torch, "tanh")
+    assert tanh(torch.zeros(3)).shape == (3,)
+
+
 def test_softplus_is_linear_where_torch_makes_it_linear() -> None:
     f, z = softplus(2.0, 3.0), torch.tensor([1.5, 2.0], dtype=torch.float64, requires_grad=True)
     expected = torch.nn.functional.softplus(z, 2.0, 3.0)
