@@ -69,10 +69,11 @@ def test_a_hessian_in_a_hundred_dimensions_is_not_even_tried() -> None:
 @pytest.mark.parametrize("name", ["auto", "taylor"])
 def test_an_operation_without_a_rule_falls_back_in_one_line_that_names_it(name: str) -> None:
     network = nn.Sequential(nn.Linear(2, 4), nn.ELU(), nn.Linear(4, 1)).double()
-    with pytest.warns(UserWarning, match=r"^engine=reverse: aten\.elu\.default has no rule for taylor$"):
+    with pytest.warns(UserWarning, match=r"^engine=reverse: aten\.elu\.default has no rule for taylor$") as said:
         engine, chosen, reason = choice(name, lambda e: partial(e(network, X)[0], X[0], X[0]), network)
     assert isinstance(engine, Reverse)
     assert (chosen, reason) == ("reverse", "aten.elu.default has no rule for taylor")
+    assert [warning.filename for warning in said] == [__file__]
 
 
 def test_an_unknown_name() -> None:

@@ -26,7 +26,7 @@ Measured on one core: 0.2 to 0.4 ns an entry, 0.01 ns an operation. On a GPU the
 FLOPS_PER_FUNCTION = 4 * FLOPS_PER_ENTRY
 """The same for an entry of which tanh, a sine or the like is taken: measured 2 to 5 times that of a product."""
 
-FUNCTIONS = frozenset(("cos", "erf", "exp", "log", "log1p", "sigmoid", "sin", "softplus", "tan", "tanh"))
+FUNCTIONS = frozenset(("cos", "erf", "exp", "expm1", "log", "log1p", "sigmoid", "sin", "softplus", "tan", "tanh"))
 """Names of the operations that cost so much."""
 
 
