@@ -20,9 +20,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.timing import open_console
 from rich.console import Console
 from rich.table import Table
+
+from pinn.report import open_console
 
 TRAIN = Path(__file__).parent.parent / "train.py"
 RESULTS = Path("outputs") / "benchmarks"

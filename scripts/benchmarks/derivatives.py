@@ -17,7 +17,6 @@ from math import nan
 from typing import Any, NamedTuple
 
 import torch
-from benchmarks.timing import open_console
 from rich.table import Table
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
@@ -26,6 +25,7 @@ from pinn.derivatives import gradient, laplacian
 from pinn.derivatives.taylor import Engine, Reverse, Taylor, discover
 from pinn.memory import keep_freed_memory
 from pinn.networks import MLP
+from pinn.report import open_console
 
 Residuals = Callable[[], list[Tensor]]
 

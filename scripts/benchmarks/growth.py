@@ -13,8 +13,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.timing import open_console
 from rich.table import Table
+
+from pinn.report import open_console
 
 ROOT = Path(__file__).parent.parent.parent
 PLOT = ROOT / "docs" / "benchmarks" / "growth.png"

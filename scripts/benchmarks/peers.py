@@ -17,11 +17,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.timing import open_console
 from rich.console import Console
 from rich.table import Table
 
 from pinn.figures.style import new_figure, scientific, style
+from pinn.report import open_console
 
 SCRIPTS = Path(__file__).parent.parent
 SOLVERS = {"pinn": "pinn_solver", "DeepXDE": "deepxde_solver"}

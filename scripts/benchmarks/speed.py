@@ -21,10 +21,11 @@ from typing import Any
 
 import torch
 from benchmarks.speed_cases import BASE, CASES, FLOOR
-from benchmarks.timing import chip, medians, open_console, versions
+from benchmarks.timing import chip, medians, versions
 from rich.table import Table
 
 from pinn.memory import keep_freed_memory
+from pinn.report import open_console
 
 ROOT = Path(__file__).parent.parent.parent
 HISTORY = ROOT / "docs" / "benchmarks" / "speed.json"

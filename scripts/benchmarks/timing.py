@@ -1,14 +1,11 @@
-"""Times of pieces of work side by side, the machine that they were taken on, and where they are printed."""
+"""Times of pieces of work side by side, and the machine that they were taken on."""
 
 import platform
-import sys
 import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
-
-from rich.console import Console
 
 Work = Callable[[], object]
 
@@ -53,8 +50,3 @@ def versions(*packages: str) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def open_console() -> Console:
-    """Return where tables are printed: a file or a pipe has no width of its own, and 80 columns are too few."""
-    return Console(width=None if sys.stdout.isatty() else 140)

@@ -49,7 +49,7 @@ def uniform(*shape: int, seed: int) -> Tensor:
 def test_the_partitions_of_an_index_are_counted_by_the_bell_numbers(order: int, partitions: int) -> None:
     for index in (tuple(range(order)), (0,) * order):
         slots: tuple[Slot, ...] = tuple((below,) for below in sorted(downward_closed([index]), key=len))
-        chain = chain_rule(slots, tuple(range(len(slots))))
+        chain = chain_rule(slots, every(slots))
         counted = sum(
             term.multiplicity
             for terms in chain.terms
@@ -108,8 +108,8 @@ def test_powers_are_polynomials_at_zero_too(name: str) -> None:
 def test_tanh_is_good_to_two_units_in_the_last_place(dtype: torch.dtype) -> None:
     scales = torch.tensor([0.0, 1e-30, 1e-6, 1e-3, 0.1, 1.0, 5.0, 30.0, 1e4, math.inf], dtype=dtype)
     z = torch.cat([scale * torch.linspace(-1, 1, 1000, dtype=dtype) for scale in scales])
-    # expm1, a sum and a quotient are rounded: 1.5 units measured. torch.tanh has one.
-    torch.testing.assert_close(tanh(z), torch.tanh(z), rtol=3 * torch.finfo(dtype).eps, atol=0)
+    # expm1, a sum and a quotient are rounded: 1.5 units measured. torch.tanh is up to one unit off itself.
+    torch.testing.assert_close(tanh(z), torch.tanh(z), rtol=2.5 * torch.finfo(dtype).eps, atol=0)
     assert tanh(torch.tensor(math.nan, dtype=dtype)).isnan()
 
 
