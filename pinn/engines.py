@@ -8,6 +8,7 @@ from pinn.derivatives.taylor import Engine, choose
 from pinn.derivatives.taylor.choice import EngineName
 from pinn.domains import Points
 from pinn.errors import InputError
+from pinn.jacobian import residual_jacobian
 from pinn.model import Model
 
 ENGINES = get_args(EngineName)
@@ -24,16 +25,17 @@ class Engines(NamedTuple):
     reason: str
 
 
-def choose_engines(name: str, model: Model, points: Mapping[str, Points]) -> Engines:
+def choose_engines(name: str, model: Model, points: Mapping[str, Points], *, jacobian: bool = False) -> Engines:
     """Choose how the network is evaluated for each constraint of a problem; the numbers are the same to round-off.
 
     Args:
         name: `reverse`, `taylor`, or `auto` for the one with fewer operations in residuals and their gradient.
         model: the problem and the network.
         points: some of every constraint, by its name.
+        jacobian: count the Jacobian of the residuals instead, which is what the optimizer takes.
 
     Raises:
-        InputError: there is no engine of that name.
+        InputError: there is no engine of that name, or a Jacobian is to be counted that cannot be taken.
 
     Warns:
         UserWarning: the network uses an operation for which taylor has no rule; the choice is reverse.
@@ -48,7 +50,8 @@ def choose_engines(name: str, model: Model, points: Mapping[str, Points]) -> Eng
             key: values[:POINTS].detach().requires_grad_(key in model.problem.coordinates)
             for key, values in quantities.items()
         }
-        choice = choose(cast(EngineName, name), partial(model, constraint, few), parameters)
+        work = partial(residual_jacobian, model, constraint, few) if jacobian else None
+        choice = choose(cast(EngineName, name), partial(model, constraint, few), parameters, work)
         engines[constraint] = choice.engine
         reasons.setdefault(f"by {choice.name} ({choice.reason})", []).append(constraint)
     return Engines(engines, "; ".join(f"{', '.join(names)} {reason}" for reason, names in reasons.items()))

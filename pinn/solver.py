@@ -196,10 +196,11 @@ def prepare(
     model.check(points(0))
     points.leave_out([name for name, few in points(0).items() if not _row_names(model, name, few)])
     draw = points(0)
+    jacobian = any(stage.takes_jacobian for stage in chosen.stages.values())
     with warnings.catch_warnings():
         if not console.quiet:
             warnings.simplefilter("ignore")  # the line below says it
-        engines = choose_engines(engine, model, draw)
+        engines = choose_engines(engine, model, draw, jacobian=jacobian)
     model.engines = engines.by_constraint
     console.print(f"[bold]engine[/bold] {engines.reason}", highlight=False)
     # A weight for a condition that is built in does no harm.

@@ -17,7 +17,7 @@ from pinn.model import Model
 from pinn.networks import MLP, RandomFeatures
 from pinn.objective import Objective
 from pinn.optimizers import LevenbergMarquardt
-from pinn.problems import Burgers, Kovasznay, Problem
+from pinn.problems import Advection, Burgers, Kovasznay, Problem
 from pinn.training import Stage
 from pinn.weighting import Fixed
 
@@ -74,9 +74,19 @@ def test_auto_counts_for_each_constraint_and_says_so_in_one_line() -> None:
 
 
 def test_auto_takes_reverse_where_it_has_less_to_do() -> None:
-    problem = Burgers()
+    problem = Advection()
     engines, _ = choose_engines("auto", model_of(problem, partial(MLP, width=20, depth=3)), points_of(problem, 64))
     assert isinstance(engines["equation"], Reverse)
+
+
+def test_auto_counts_what_the_optimizer_takes() -> None:
+    """For Burgers' equation taylor has less to do for a gradient, and reverse mode for the Jacobian."""
+    problem = Burgers()
+    model, points = model_of(problem, partial(MLP, width=50, depth=4)), points_of(problem, 64)
+    for_gradient, _ = choose_engines("auto", model, points)
+    for_jacobian, _ = choose_engines("auto", model, points, jacobian=True)
+    assert isinstance(for_gradient["equation"], Taylor)
+    assert isinstance(for_jacobian["equation"], Reverse)
 
 
 def test_an_operation_without_a_rule_falls_back_and_is_named() -> None:
@@ -121,7 +131,7 @@ def test_the_line_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: py
     monkeypatch.setattr("pinn.solver.Console", partial(Console, width=500))
     pinn.solve(
         Kovasznay(),
-        network=partial(MLP, width=5, depth=1),
+        network=partial(MLP, width=20, depth=2),
         stages={"lm": Stage(LevenbergMarquardt, steps=1, block=1)},
         points=20,
         boundary_points=8,

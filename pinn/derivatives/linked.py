@@ -9,8 +9,7 @@ such derivatives, so that ``((0, 0), (1, 1))`` is a Laplacian and ``((0, 1),)`` 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,8 +21,7 @@ VALUE: Slot = ((),)
 """The derivative of order zero."""
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """Where the derivatives of one field come from.
 
     Attributes:

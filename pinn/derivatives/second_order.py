@@ -56,19 +56,24 @@ def laplacian(u: Vector, coordinates: Coordinates, *, system: System = cartesian
     Raises:
         DerivativeError: a clause of the contract is broken; its kinds are in `pinn.derivatives.errors`.
     """
-    frame = frame_at(coordinates, system)
     if isinstance(u, Tensor) and rank(u) == 0:
-        if system is cartesian:
-            check([u], inputs(coordinates), None)
-            known = linked_laplacian(u, coordinates)
-            if known is not None:
-                return known
-        return vector_divergence(slopes(u, coordinates, frame), coordinates, frame)
+        return _scalar_laplacian(u, coordinates, system)
+    frame = frame_at(coordinates, system)
     parts = vector(u, len(lines(coordinates)) if frame.curvatures else None)
     if system is cartesian:
         return in_form_of_field(u, [laplacian(part, coordinates) for part in parts])
     results = tensor_divergence(vector_gradient(parts, coordinates, frame), coordinates, frame)
     return in_form_of_field(u, results)
+
+
+def _scalar_laplacian(u: Tensor, coordinates: Coordinates, system: System) -> Tensor:
+    if system is cartesian:
+        check([u], inputs(coordinates), None)
+        known = linked_laplacian(u, coordinates)
+        if known is not None:
+            return known
+    frame = frame_at(coordinates, system)
+    return vector_divergence(slopes(u, coordinates, frame), coordinates, frame)
 
 
 @overload

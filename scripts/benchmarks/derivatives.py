@@ -140,12 +140,6 @@ def measure(case: Case, seconds: float = 30.0, rounds: int = 10, steps: int = 4)
         loss = torch.stack([row.square().mean() for row in residuals()]).sum()
         torch.autograd.grad(loss, parameters, allow_unused=True)
 
-    result = {"target": case.target}
-    for way, residuals in ways.items():
-        start = time.thread_time()
-        step(residuals)
-        # A profile of more is too large to be kept.
-        result[f"{way}_mb"] = peak(lambda r=residuals: step(r)) / 1e6 if time.thread_time() - start < 2 else nan
     times: dict[str, list[float]] = {way: [] for way in ways}
     end = time.monotonic() + seconds
     while not times["nested"] or (len(times["nested"]) < rounds * steps and time.monotonic() < end):
@@ -155,8 +149,13 @@ def measure(case: Case, seconds: float = 30.0, rounds: int = 10, steps: int = 4)
                 start = time.thread_time()
                 step(residuals)
                 times[way].append(time.thread_time() - start)
-    result |= {f"{way}_ms": 1e3 * statistics.median(times[way]) for way in ways}
-    return result | {"ratio": result["nested_ms"] / result["taylor_ms"], "steps": len(times["nested"])}
+    result = {f"{way}_ms": 1e3 * statistics.median(times[way]) for way in ways}
+    result |= {"ratio": result["nested_ms"] / result["taylor_ms"], "target": case.target, "steps": len(times["nested"])}
+    # Last, as a profile leaves the heap in pieces; and of seconds it is too large to be kept.
+    for way, residuals in ways.items():
+        quick = result[f"{way}_ms"] < 2000
+        result[f"{way}_mb"] = peak(lambda r=residuals: step(r)) / 1e6 if quick else nan
+    return result
 
 
 def peak(work: Callable[[], None]) -> float:

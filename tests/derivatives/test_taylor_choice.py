@@ -10,8 +10,8 @@ from nets import Affine, Plain, seeded
 from torch import Tensor, nn
 
 from pinn.derivatives import gradient, hessian, laplacian, partial
-from pinn.derivatives.taylor import Engine, Reverse, Taylor, choose
-from pinn.derivatives.taylor.choice import FLOPS_PER_ENTRY, Choice, count_operations
+from pinn.derivatives.taylor import Engine, Reverse, Taylor, choose, discover
+from pinn.derivatives.taylor.choice import FLOPS_PER_ENTRY, Choice, Rows, count_operations, loss_and_gradient
 
 NETWORK = seeded(lambda: Plain(2, 1, width=20))
 X = coordinates(2, points=50, seed=0)
@@ -20,6 +20,10 @@ X = coordinates(2, points=50, seed=0)
 def poisson(engine: Engine) -> Tensor:
     (u,) = engine(NETWORK, X)
     return partial(u, X[0], X[0]) + partial(u, X[1], X[1])
+
+
+def counted(rows: Callable[[Engine], Rows], engine: Engine, parameters: Sequence[Tensor]) -> float:
+    return count_operations(lambda given: loss_and_gradient(rows, parameters, given), engine)
 
 
 def choice(name: str, rows: object = poisson, network: nn.Module = NETWORK) -> Choice:
@@ -35,8 +39,7 @@ def test_a_name_is_obeyed(name: str, engine: type) -> None:
 
 def test_auto_takes_the_one_with_fewer_operations_and_says_the_numbers() -> None:
     engine, name, reason = choice("auto")
-    parameters = list(NETWORK.parameters())
-    forward, backward = (count_operations(poisson, e, parameters) / 1e6 for e in (engine, Reverse()))
+    forward, backward = (counted(poisson, e, list(NETWORK.parameters())) / 1e6 for e in (engine, Reverse()))
     assert isinstance(engine, Taylor)
     assert name == "taylor"
     assert forward < backward
@@ -76,6 +79,19 @@ def test_an_operation_without_a_rule_falls_back_in_one_line_that_names_it(name: 
     assert [warning.filename for warning in said] == [__file__]
 
 
+def test_other_work_is_counted_where_it_is_given() -> None:
+    """Reverse mode wins as soon as taylor is made to do the same thing four times."""
+
+    def work(engine: Engine) -> None:
+        for _ in range(4 if isinstance(engine, Taylor) else 1):
+            loss_and_gradient(poisson, list(NETWORK.parameters()), engine)
+
+    forward = 4 * counted(poisson, Taylor(discover(poisson)), list(NETWORK.parameters())) / 1e6
+    found = choose("auto", poisson, list(NETWORK.parameters()), work)
+    assert found.name == "reverse"
+    assert found.reason.startswith(f"{forward:.3g} million operations with taylor, ")
+
+
 def test_an_unknown_name() -> None:
     with pytest.raises(ValueError, match="there is no engine 'jets'; choose auto, reverse or taylor"):
         choice("jets")
@@ -90,7 +106,7 @@ def test_residuals_come_in_any_form(form: object) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         choose("reverse", rows, list(NETWORK.parameters()))
-    assert count_operations(rows, Reverse(), list(NETWORK.parameters())) > 0
+    assert counted(rows, Reverse(), list(NETWORK.parameters())) > 0
 
 
 def test_what_has_no_tensors_costs_nothing() -> None:
@@ -101,7 +117,7 @@ def test_what_has_no_tensors_costs_nothing() -> None:
             return NETWORK(z)
 
     def count(network: Callable[[Tensor], Tensor]) -> float:
-        return count_operations(lambda engine: engine(network, X)[0], Reverse(), list(NETWORK.parameters()))
+        return counted(lambda engine: engine(network, X)[0], Reverse(), list(NETWORK.parameters()))
 
     assert count(labelled) == count(NETWORK)
 
@@ -109,9 +125,9 @@ def test_what_has_no_tensors_costs_nothing() -> None:
 def test_operations_are_those_of_products_and_of_entries_that_are_written() -> None:
     weight = torch.rand(3, 4, dtype=torch.float64, requires_grad=True)
     x = torch.rand(5, 3, dtype=torch.float64, requires_grad=True)
-    counted = count_operations(lambda engine: engine(lambda z: z @ weight, x)[0], Reverse(), [weight])
+    operations = counted(lambda engine: engine(lambda z: z @ weight, x)[0], Reverse(), [weight])
     products = 2 * 2 * 5 * 3 * 4  # forward, and the gradient by the weight
-    entries = counted - products
+    entries = operations - products
     assert entries % FLOPS_PER_ENTRY == 0
     # The square of one column and what its gradient writes: few arrays of 5 to 20 entries.
     assert 5 <= entries / FLOPS_PER_ENTRY <= 200

@@ -1,5 +1,7 @@
 """Which slots are propagated for which needs, and what is counted for the choice of an engine."""
 
+from functools import partial
+
 import pytest
 import torch
 from nets import Plain, seeded
@@ -9,7 +11,7 @@ from pinn.derivatives import laplacian
 from pinn.derivatives.linked import Slot
 from pinn.derivatives.taylor import Hutchinson, Reverse, Taylor, choose, discover
 from pinn.derivatives.taylor import choice as choice_module
-from pinn.derivatives.taylor.choice import count_operations
+from pinn.derivatives.taylor.choice import count_operations, loss_and_gradient
 from pinn.derivatives.taylor.plan import free_slots, plan
 
 X, Y, XX, YY, XY = (0,), (1,), (0, 0), (1, 1), (0, 1)
@@ -72,15 +74,16 @@ def test_the_flops_of_matrix_products_are_those_counted_by_hand(monkeypatch: pyt
     # The weights of the last layer meet values that no residual uses; gradients reach the first layer by derivatives
     # and, through the slopes of the activation, by values.
     backward = 2 * (n * w + n * w) + 2 * (s * d * w + n * d * w)
-    assert count_operations(rows, taylor, list(network.parameters())) == forward + backward
+    work = partial(loss_and_gradient, rows, list(network.parameters()))
+    assert count_operations(work, taylor) == forward + backward
 
 
 def test_functions_cost_four_times_as_much_as_products(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice_module, "FLOPS_PER_ENTRY", 0)
     x = torch.rand(5, dtype=torch.float64, requires_grad=True)
     scale = torch.ones((), dtype=torch.float64, requires_grad=True)
-    counted = count_operations(lambda engine: engine(lambda z: torch.tanh(scale * z), x)[0], Reverse(), [scale])
-    assert counted == 5 * choice_module.FLOPS_PER_FUNCTION
+    work = partial(loss_and_gradient, lambda engine: engine(lambda z: torch.tanh(scale * z), x)[0], [scale])
+    assert count_operations(work, Reverse()) == 5 * choice_module.FLOPS_PER_FUNCTION
 
 
 def test_a_laplacian_of_a_hundred_coordinates_is_for_taylor() -> None:

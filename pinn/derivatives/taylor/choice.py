@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -38,7 +39,12 @@ class Choice(NamedTuple):
     reason: str
 
 
-def choose(name: EngineName, evaluate: Callable[[Engine], Rows], parameters: Sequence[Tensor]) -> Choice:
+def choose(
+    name: EngineName,
+    evaluate: Callable[[Engine], Rows],
+    parameters: Sequence[Tensor],
+    work: Callable[[Engine], object] | None = None,
+) -> Choice:
     """The engine of that name, or for ``auto`` the one with fewer operations for residual and parameter gradient.
 
     Operations are counted, not timed: both ways are run once, and every matrix product and every entry that is written
@@ -48,6 +54,7 @@ def choose(name: EngineName, evaluate: Callable[[Engine], Rows], parameters: Seq
         name: ``auto``, ``reverse`` or ``taylor``.
         evaluate: evaluates the residuals with the engine that it is given, at the points of a step or some of them.
         parameters: by which the loss is differentiated.
+        work: what is counted instead, such as the Jacobian of the residuals, with the engine that it is given.
 
     Warns:
         UserWarning: one line that names the operation, if the network uses one that ``taylor`` has no rule for. Then
@@ -60,12 +67,13 @@ def choose(name: EngineName, evaluate: Callable[[Engine], Rows], parameters: Seq
         raise ValueError(f"there is no engine {name!r}; choose auto, reverse or taylor")
     if name == "reverse":
         return Choice(Reverse(), "reverse", "as asked")
+    work = work or partial(loss_and_gradient, evaluate, parameters)
     try:
         needs = discover(evaluate)
         taylor = Taylor(needs)
         if name == "auto" and not needs:
             return Choice(Reverse(), "reverse", "no derivatives")
-        forward = count_operations(evaluate, taylor, parameters)
+        forward = count_operations(work, taylor)
     except TooManyDerivativesError as error:
         return Choice(Reverse(), "reverse", str(error))
     except UnsupportedOperationError as error:
@@ -74,18 +82,23 @@ def choose(name: EngineName, evaluate: Callable[[Engine], Rows], parameters: Seq
         return Choice(Reverse(), "reverse", reason)
     if name == "taylor":
         return Choice(taylor, "taylor", "as asked")
-    backward = count_operations(evaluate, Reverse(), parameters)
+    backward = count_operations(work, Reverse())
     reason = f"{forward / 1e6:.3g} million operations with taylor, {backward / 1e6:.3g} with reverse"
     return Choice(taylor, "taylor", reason) if forward < backward else Choice(Reverse(), "reverse", reason)
 
 
-def count_operations(evaluate: Callable[[Engine], Rows], engine: Engine, parameters: Sequence[Tensor]) -> float:
-    """Floating-point operations of the sum of squared residuals and its gradient, entries weighted as above."""
+def loss_and_gradient(evaluate: Callable[[Engine], Rows], parameters: Sequence[Tensor], engine: Engine) -> None:
+    """The sum of squared residuals and its gradient."""
+    rows = evaluate(engine)
+    tensors = [rows] if isinstance(rows, Tensor) else list(rows.values() if isinstance(rows, Mapping) else rows)
+    loss = torch.stack([row.square().sum() for row in tensors]).sum()
+    torch.autograd.grad(loss, list(parameters), allow_unused=True)
+
+
+def count_operations(work: Callable[[Engine], object], engine: Engine) -> float:
+    """Floating-point operations of some work with an engine, entries weighted as above."""
     with _Counter() as counter:
-        rows = evaluate(engine)
-        tensors = [rows] if isinstance(rows, Tensor) else list(rows.values() if isinstance(rows, Mapping) else rows)
-        loss = torch.stack([row.square().sum() for row in tensors]).sum()
-        torch.autograd.grad(loss, list(parameters), allow_unused=True)
+        work(engine)
     return counter.operations
 
 

@@ -35,14 +35,14 @@ class _Composition(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, value: Tensor, derivatives: Tensor, f: Elementwise, chain: ChainRule) -> Any:
-        basis = f.basis(value)
-        polynomials = polynomials_of(derivatives, chain)
-        if f.riccati is not None and chain.order <= 2:
-            result = f.riccati.push_forward(basis[0], derivatives, polynomials, chain)
+        basis, known = f.basis(value), derivatives.unbind(0)
+        polynomials = polynomials_of(known, chain)
+        ctx.riccati = f.riccati if chain.order <= 2 else None
+        if ctx.riccati is not None:
+            result = ctx.riccati.push_forward(basis[0], known, polynomials, chain)
         else:
-            slopes = list(islice(f.derivatives(value, basis), chain.order))
-            result = push_forward(slopes, derivatives, polynomials, chain)
-        ctx.save_for_backward(value, derivatives, *basis, *polynomials)
+            result = push_forward(list(islice(f.derivatives(value, basis), chain.order)), known, polynomials, chain)
+        ctx.save_for_backward(value, derivatives, result, *basis, *polynomials)
         ctx.set_materialize_grads(False)
         ctx.f, ctx.chain, ctx.kept = f, chain, len(basis)
         return basis[0], result
@@ -50,18 +50,22 @@ class _Composition(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor | None, gradients: Tensor | None) -> Any:
         f: Elementwise = ctx.f
-        value, derivatives, *rest = ctx.saved_tensors
+        value, derivatives, result, *rest = ctx.saved_tensors
         basis, polynomials = tuple(rest[: ctx.kept]), rest[ctx.kept :]
         if torch.is_grad_enabled():
-            found = _recorded(f, value, derivatives, gradient, gradients, ctx.chain)
-        elif gradients is None:
-            found = None if gradient is None else gradient * next(f.derivatives(value, basis)), None
-        elif f.riccati is not None and ctx.chain.order <= 2:
-            found = f.riccati.pull_back(basis[0], derivatives, polynomials, gradient, gradients, ctx.chain)
+            return *_recorded(f, value, derivatives, gradient, gradients, ctx.chain), None, None
+        if gradients is None:
+            return None if gradient is None else gradient * next(f.derivatives(value, basis)), None, None, None
+        to_derivatives = torch.empty_like(derivatives)
+        known, rows, outs = derivatives.unbind(0), gradients.unbind(0), to_derivatives.unbind(0)
+        if ctx.riccati is not None:
+            to_value = ctx.riccati.pull_back(
+                basis[0], result.unbind(0), known, polynomials, gradient, rows, ctx.chain, outs
+            )
         else:
             slopes = list(islice(f.derivatives(value, basis), ctx.chain.order + 1))
-            found = pull_back(slopes, derivatives, polynomials, gradient, gradients, ctx.chain)
-        return *found, None, None
+            to_value = pull_back(slopes, known, polynomials, gradient, rows, ctx.chain, outs)
+        return to_value, to_derivatives, None, None
 
 
 def _recorded(
@@ -75,11 +79,12 @@ def _recorded(
     """The gradients with a graph of their own: autograd of the formula as it stands."""
     basis = f.basis(value)
     slopes = list(islice(f.derivatives(value, basis), chain.order))
-    rows = [slopes[0] * derivatives[slot] for slot in chain.wanted]
+    known = derivatives.unbind(0)
+    rows = [slopes[0] * known[slot] for slot in chain.wanted]
     for terms in chain.terms:
         for number, (multiplicity, factors) in terms:
             row, order = chain.rules[number]
-            rows[row] = rows[row] + multiplicity * slopes[order - 1] * product(derivatives, factors)
+            rows[row] = rows[row] + multiplicity * slopes[order - 1] * product(known, factors)
     outputs = [(out, by) for out, by in ((basis[0], gradient), (torch.stack(rows), gradients)) if by is not None]
     inputs = [tensor for tensor in (value, derivatives) if tensor.requires_grad]
     found = torch.autograd.grad(

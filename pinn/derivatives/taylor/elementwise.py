@@ -26,8 +26,8 @@ def tanh(z: Tensor) -> Tensor:
     if z.device.type != "cpu":
         return torch.tanh(z)
     # At 30 the quotient has been 1 for long; far beyond it would be ∞ / ∞.
-    e = torch.expm1(z.clamp(max=30).mul_(2))
-    return e / (e + 2)
+    e = z.clamp(max=30).mul_(2).expm1_()
+    return torch.div(e, e + 2, out=None if torch.is_grad_enabled() else e)
 
 
 class Elementwise(NamedTuple):

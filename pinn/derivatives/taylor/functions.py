@@ -13,7 +13,9 @@ from pinn.derivatives.taylor.jet import Jet
 def apply(f: Elementwise, z: Jet) -> Jet:
     """f(z)."""
     z = compress(z)
-    return Jet.later(z.shape, z, lambda positions: compose(f, z.value, z.derivatives, z.slots, positions))
+    # All of z is needed, whatever will be read of f(z); read later, a deep network would be a deep recursion.
+    value, derivatives = z.value, z.derivatives
+    return Jet.later(z.shape, z, lambda positions: compose(f, value, derivatives, z.slots, positions))
 
 
 def silu(z: Jet, inplace: bool) -> Jet:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pinn.derivatives.taylor.indices import ChainRule
+from pinn.derivatives.taylor.indices import ChainRule, Term
 
 
-def polynomials_of(derivatives: Tensor, chain: ChainRule) -> list[Tensor]:
+def polynomials_of(derivatives: Sequence[Tensor], chain: ChainRule) -> list[Tensor]:
     """P_{α,k} with k ≥ 2 for all rules of the chain rule, of the shape of one of the derivatives ∂^α z."""
     found: list[Tensor | None] = [None] * len(chain.rules)
     for given, terms in zip(derivatives, chain.terms, strict=True):
@@ -18,13 +18,13 @@ def polynomials_of(derivatives: Tensor, chain: ChainRule) -> list[Tensor]:
 
 
 def push_forward(
-    slopes: Sequence[Tensor], derivatives: Tensor, polynomials: Sequence[Tensor], chain: ChainRule
+    slopes: Sequence[Tensor], derivatives: Sequence[Tensor], polynomials: Sequence[Tensor], chain: ChainRule
 ) -> Tensor:
     """∂^α f(z) = Σ_k f⁽ᵏ⁾(z) P_{α,k}.
 
     Args:
         slopes: f'(z), f''(z), ... up to the order of the chain rule, of shape (points, ...).
-        derivatives: ∂^α z, of shape (slots, points or 1, ...).
+        derivatives: ∂^α z for every slot, of shape (points or 1, ...).
         polynomials: P_{α,k} with k ≥ 2, one for each rule.
         chain: the chain rule for these slots.
 
@@ -32,21 +32,23 @@ def push_forward(
         The wanted derivatives, of shape (wanted, points, ...).
     """
     result = slopes[0].new_empty(len(chain.wanted), *slopes[0].shape)
-    for slot, out in zip(chain.wanted, result, strict=True):
-        torch.mul(slopes[0], derivatives[slot], out=out)
-    for (row, order), polynomial in zip(chain.rules, polynomials, strict=True):
-        result[row].addcmul_(slopes[order - 1], polynomial)
+    rows = result.unbind(0)
+    for slot, row in zip(chain.wanted, rows, strict=True):
+        torch.mul(slopes[0], derivatives[slot], out=row)
+    for (at, order), polynomial in zip(chain.rules, polynomials, strict=True):
+        rows[at].addcmul_(slopes[order - 1], polynomial)
     return result
 
 
 def pull_back(
     slopes: Sequence[Tensor],
-    derivatives: Tensor,
+    derivatives: Sequence[Tensor],
     polynomials: Sequence[Tensor],
     gradient: Tensor | None,
-    gradients: Tensor,
+    gradients: Sequence[Tensor],
     chain: ChainRule,
-) -> tuple[Tensor, Tensor]:
+    to_derivatives: Sequence[Tensor],
+) -> Tensor:
     """The gradients by z and by its derivatives.
 
     Args:
@@ -54,68 +56,66 @@ def pull_back(
         derivatives: as in the forward pass.
         polynomials: as in the forward pass.
         gradient: by f(z), if there is one.
-        gradients: by the wanted derivatives of f(z), of shape (wanted, points, ...).
+        gradients: by the wanted derivatives of f(z), of shape (points, ...).
         chain: the chain rule for these slots.
+        to_derivatives: where to write the gradients by the derivatives, each of the shape of one.
+
+    Returns:
+        The gradient by z, of shape (points, ...).
     """
     # What f⁽ᵏ⁾ was multiplied by, for k from 1: by the chain rule it passes f⁽ᵏ⁺¹⁾ × that on to z.
     by_slopes: list[Tensor | None] = [None] * chain.order
     weights = []
     for (row, order), polynomial in zip(chain.rules, polynomials, strict=True):
         by_slopes[order - 1] = add_product(by_slopes[order - 1], gradients[row], polynomial)
-        weights.append(slopes[order - 1] * gradients[row])
-    to_derivatives = torch.empty_like(derivatives)
+        weights.append((slopes[order - 1] * gradients[row]).sum_to_size(to_derivatives[0].shape))
     by_slot = dict(zip(chain.wanted, gradients, strict=True))
     for slot, (given, out) in enumerate(zip(derivatives, to_derivatives, strict=True)):
         weight = by_slot.get(slot)
         if weight is not None:
             by_slopes[0] = add_product(by_slopes[0], weight, given)
-        gather(out, slopes[0], weight, chain, slot, weights, derivatives)
+        gather(out, slopes[0], weight, chain.partials[slot], weights, derivatives)
     to_value = torch.zeros_like(slopes[0]) if gradient is None else slopes[0] * gradient
     for slope, by_slope in zip(slopes[1:], by_slopes, strict=True):
         if by_slope is not None:
             to_value.addcmul_(slope, by_slope)
-    return to_value, to_derivatives
+    return to_value
 
 
 def gather(
     out: Tensor,
     slope: Tensor,
     gradient: Tensor | None,
-    chain: ChainRule,
-    slot: int,
+    partials: Sequence[tuple[int, Term]],
     weights: Sequence[Tensor],
-    derivatives: Tensor,
+    derivatives: Sequence[Tensor],
+    scale: float = 1.0,
 ) -> None:
-    """Write slope × gradient + Σ weight × ∂P/∂z over all polynomials P to `out`, summed over points that share one z.
+    """Write slope × gradient + scale × Σ weight × ∂P/∂z over all polynomials P to `out`.
 
-    Without a gradient, as for a slot that was not wanted, the polynomials are all there is.
+    Without a gradient, as for a slot that was not wanted, the polynomials are all there is. Points that share one z
+    are summed over, in the weights beforehand.
     """
-    total = None if gradient is None else torch.mul(slope, gradient, out=room(out, slope))
-    for number, (multiplicity, factors) in chain.partials[slot]:
-        factor = product(derivatives, factors)
-        if total is None:
-            nothing = slope.new_zeros(())
-            total = torch.addcmul(nothing, weights[number], factor, value=multiplicity, out=room(out, slope))
-        else:
-            total.addcmul_(weights[number], factor, value=multiplicity)
-    if total is None:
+    if gradient is not None:
+        multiply(slope, gradient, out)
+    elif not partials:
         out.zero_()
-    else:
-        settle(out, total)
+    total = out.new_zeros(()) if gradient is None else out
+    for number, (multiplicity, factors) in partials:
+        factor = product(derivatives, factors)
+        total = torch.addcmul(total, weights[number], factor, value=scale * multiplicity, out=out)
 
 
-def room(out: Tensor, like: Tensor) -> Tensor | None:
-    """`out`, if it has room for one derivative at each point; None if all points share one."""
-    return out if out.shape == like.shape else None
+def multiply(one: Tensor, other: Tensor, out: Tensor) -> Tensor:
+    """one × other; written to `out` as well, and there summed over points that share one z."""
+    if out.shape == one.shape:
+        return torch.mul(one, other, out=out)
+    result = one * other
+    out.copy_(result.sum_to_size(out.shape))
+    return result
 
 
-def settle(out: Tensor, total: Tensor) -> None:
-    """Write to `out` what is not there yet: the sum over points that share one z."""
-    if out.shape != total.shape:
-        out.copy_(total.sum_to_size(out.shape))
-
-
-def product(derivatives: Tensor, factors: Sequence[int]) -> Tensor:
+def product(derivatives: Sequence[Tensor], factors: Sequence[int]) -> Tensor:
     """The product of the coefficients at some positions."""
     result = derivatives[factors[0]]
     for factor in factors[1:]:

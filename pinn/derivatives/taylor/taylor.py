@@ -1,6 +1,6 @@
 """The engine that propagates jets through the network and links the fields to them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -45,39 +45,39 @@ class Taylor:
         tensors = as_tuple(coordinates)
         jet = self._propagate(network, side_by_side(tensors).detach())
         outputs, read = jet.read(self.plan.read)
-        values = fields(outputs, len(tensors[0]))
-        derivatives = read.expand(-1, *outputs.shape).permute(2, 0, 1).unbind(0)
+        rows = [row.expand_as(outputs).unbind(-1) for row in read.unbind(0)]
+        inputs = axes(tensors)
         return tuple(
-            link(Source(tensors, axes(tensors), self._reader(value, known.unbind(0))))
-            for value, known in zip(values, derivatives, strict=True)
+            link(Source(tensors, inputs, self._reader(value, [row[field] for row in rows])))
+            for field, value in enumerate(fields(outputs, len(tensors[0])))
         )
 
     def _propagate(self, network: Network, inputs: Tensor) -> Jet:
-        (points, dim), free = inputs.shape, list(self.plan.free)
-        along = self._along(inputs[:, free])
-        slots = self.plan.slots + (free_slots(len(along)) if free else ())
+        slots, seeds = self._seeds(inputs)
         if not slots:
             outputs = network(inputs)
             return Jet(outputs, outputs.new_zeros(0, 1, *outputs.shape[1:]), slots, directions=None)
-        rows = points if self.each_point else along.shape[1]
-        seeds = inputs.new_zeros(len(slots), rows, dim)
-        for at, (index, *_) in enumerate(self.plan.slots):
-            if len(index) == 1:
-                seeds[at, :, index[0]] = 1
-        if free:
-            seeds[-len(along) :, :, free] = along
+        if self.each_point:
+            seeds = seeds.expand(-1, len(inputs), -1)
         try:
             return propagate(network, Jet(inputs, seeds, slots, directions=seeds))
         except MixedDirectionsError:
             return propagate(network, Jet(inputs, seeds, slots, directions=None))
 
-    def _along(self, inputs: Tensor) -> Tensor:
-        """The free directions, (count, points or 1, dim)."""
-        if self.directions is not None:
-            return self.directions(inputs)
-        return torch.eye(inputs.shape[1], dtype=inputs.dtype, device=inputs.device).unsqueeze(1)
+    def _seeds(self, inputs: Tensor) -> tuple[tuple[Slot, ...], Tensor]:
+        """The slots, and the derivatives of the inputs in these, (slots, points or 1, inputs)."""
+        slots, free = self.plan.slots, self.plan.free
+        units = torch.eye(inputs.shape[1], dtype=inputs.dtype, device=inputs.device).unsqueeze(1)
+        along = _take(units, free)
+        if free and self.directions is not None:
+            along = _embed(self.directions(inputs[:, list(free)]), free, inputs.shape[1])
+        first = _take(units, self.plan.first).expand(-1, along.shape[1], -1)
+        if free:
+            slots += free_slots(len(along))
+        higher = first.new_zeros(len(slots) - len(first) - len(along), *first.shape[1:])
+        return slots, torch.cat((first, higher, along))
 
-    def _reader(self, value: Tensor, known: tuple[Tensor, ...]) -> Callable[[Slot], Tensor]:
+    def _reader(self, value: Tensor, known: Sequence[Tensor]) -> Callable[[Slot], Tensor]:
         row = self.plan.row
 
         def coefficient(slot: Slot) -> Tensor:
@@ -91,3 +91,15 @@ class Taylor:
             return torch.stack([known[row[index,]] for index in slot]).sum(0)
 
         return coefficient
+
+
+def _take(rows: Tensor, positions: tuple[int, ...]) -> Tensor:
+    """Some of the rows; no copies where they are the first ones."""
+    return rows[: len(positions)] if positions == tuple(range(len(positions))) else rows[list(positions)]
+
+
+def _embed(directions: Tensor, inputs: tuple[int, ...], dim: int) -> Tensor:
+    """Directions over some of the inputs as directions over all of them."""
+    result = directions.new_zeros(*directions.shape[:-1], dim)
+    result[..., list(inputs)] = directions
+    return result
