@@ -13,6 +13,7 @@ import importlib.util
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import nan
 from typing import Any, NamedTuple
 
@@ -114,8 +115,11 @@ def main(arguments: list[str]) -> dict[str, Any]:
     torch.set_num_threads(1)
     keep_freed_memory()
     torch.manual_seed(0)
-    names = [name for name in CASES if not arguments or any(word in name for word in arguments)]
-    measured = {name: measure(CASES[name]()) for name in names}
+    cases = {name: make() for name, make in CASES.items() if not arguments or any(word in name for word in arguments)}
+    measured = {name: time_of(case) for name, case in cases.items()}
+    # Last, as a profile leaves the heap in pieces, which slows whatever follows.
+    for name, case in cases.items():
+        measured[name] |= memory_of(case, measured[name])
     ways = ("taylor", "reverse", "nested", *_peers())
     columns = [*(f"{way}, ms" for way in ways), "ratio", "target", *(f"{way}, MB" for way in ways)]
     table = Table("case", *columns, title=f"torch {torch.__version__}, one core; ratio of nested to taylor")
@@ -126,36 +130,42 @@ def main(arguments: list[str]) -> dict[str, Any]:
     return {"torch": torch.__version__, "cases": measured}
 
 
-def measure(case: Case, seconds: float = 30.0, rounds: int = 10, steps: int = 4) -> dict[str, float]:
-    """Medians of time over rounds that alternate, so that a busy machine disturbs all alike, and peaks of memory."""
+def ways_of(case: Case) -> dict[str, Callable[[], None]]:
+    """By name, one step: the loss and its gradient by the parameters."""
     taylor, reverse = Taylor(discover(case.residuals)), Reverse()
-    ways = {
-        "taylor": lambda: case.residuals(taylor),
-        "reverse": lambda: case.residuals(reverse),
-        **case.others,
-    }
     parameters = list(case.network.parameters())
 
-    def step(residuals: Callable[[], list[Tensor]]) -> None:
+    def step(residuals: Residuals) -> None:
         loss = torch.stack([row.square().mean() for row in residuals()]).sum()
         torch.autograd.grad(loss, parameters, allow_unused=True)
 
+    ways = {"taylor": lambda: case.residuals(taylor), "reverse": lambda: case.residuals(reverse), **case.others}
+    return {way: partial(step, residuals) for way, residuals in ways.items()}
+
+
+def time_of(case: Case, seconds: float = 30.0, rounds: int = 10, steps: int = 4) -> dict[str, float]:
+    """Medians over rounds that alternate, so that a busy machine disturbs all alike."""
+    ways = ways_of(case)
     times: dict[str, list[float]] = {way: [] for way in ways}
     end = time.monotonic() + seconds
     while not times["nested"] or (len(times["nested"]) < rounds * steps and time.monotonic() < end):
-        for way, residuals in ways.items():
-            step(residuals)
+        for way, step in ways.items():
+            step()
             for _ in range(steps):
                 start = time.thread_time()
-                step(residuals)
+                step()
                 times[way].append(time.thread_time() - start)
     result = {f"{way}_ms": 1e3 * statistics.median(times[way]) for way in ways}
-    result |= {"ratio": result["nested_ms"] / result["taylor_ms"], "target": case.target, "steps": len(times["nested"])}
-    # Last, as a profile leaves the heap in pieces; and of seconds it is too large to be kept.
-    for way, residuals in ways.items():
-        quick = result[f"{way}_ms"] < 2000
-        result[f"{way}_mb"] = peak(lambda r=residuals: step(r)) / 1e6 if quick else nan
-    return result
+    return result | {
+        "ratio": result["nested_ms"] / result["taylor_ms"],
+        "target": case.target,
+        "steps": len(times["nested"]),
+    }
+
+
+def memory_of(case: Case, times: Mapping[str, float]) -> dict[str, float]:
+    """Peaks; not of steps that take seconds, whose profile is too large to be kept."""
+    return {f"{way}_mb": peak(step) / 1e6 if times[f"{way}_ms"] < 2000 else nan for way, step in ways_of(case).items()}
 
 
 def peak(work: Callable[[], None]) -> float:

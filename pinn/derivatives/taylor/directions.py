@@ -19,8 +19,10 @@ def compress(jet: Jet) -> Jet:
     With M = Q R, the rows of R = QᵀM replace those of M. Q is taken for a constant: since the rest of M is zero and
     enters squared, the gradient is exact all the same. Second derivatives by parameters would not be; they raise.
     """
+    if jet.directions is None or jet.derivatives.shape[1] != 1:
+        return jet
     count, entries = sum(slot[0] < (0,) and len(slot) == 1 for slot in jet.slots), jet.shape[1:].numel()
-    if count <= entries or jet.directions is None or jet.derivatives.shape[1] != 1:
+    if count <= entries:
         return jet
     others, matrix = jet.derivatives.split([len(jet.slots) - count, count])
     fewer = _Projection.apply(matrix.reshape(count, entries)).reshape(entries, *matrix.shape[1:])

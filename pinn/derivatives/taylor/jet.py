@@ -30,8 +30,8 @@ class Jet(torch.Tensor):
 
     slots: tuple[Slot, ...]
     directions: object
-    _parts: Parts | None
-    _compute: Callable[[tuple[int, ...]], Parts]
+    _parts: Parts
+    _compute: Callable[[tuple[int, ...]], Parts] | None
 
     # Reached only with `Propagation` off, as within C++: nothing is left to intercept there.
     __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
@@ -40,7 +40,7 @@ class Jet(torch.Tensor):
     def __new__(cls, value: Tensor, derivatives: Tensor, slots: tuple[Slot, ...], directions: object) -> "Jet":
         """A jet of these parts."""
         jet = cls._of_shape(value.shape, value, slots, directions)
-        jet._parts = value, derivatives
+        jet._parts, jet._compute = (value, derivatives), None
         return jet
 
     def __init__(self, value: Tensor, derivatives: Tensor, slots: tuple[Slot, ...], directions: object) -> None: ...
@@ -55,7 +55,7 @@ class Jet(torch.Tensor):
             compute: takes the positions of slots; returns the value, and the derivatives in these slots.
         """
         jet = cls._of_shape(shape, like, like.slots, like.directions)
-        jet._parts, jet._compute = None, compute
+        jet._compute = compute
         return jet
 
     @classmethod
@@ -76,15 +76,17 @@ class Jet(torch.Tensor):
         return self._all()[1]
 
     def read(self, positions: Sequence[int]) -> Parts:
-        """z, and its derivatives in some slots only, which nobody else reads."""
-        if self._parts is None:
+        """z, and its derivatives in some slots only; if they are few, nobody reads others."""
+        few = len(positions) < len(self.slots)
+        if few and self._compute is not None:
             return self._compute(tuple(positions))
-        value, derivatives = self._parts
-        return value, derivatives if len(positions) == len(self.slots) else derivatives[list(positions)]
+        value, derivatives = self._all()
+        return value, derivatives[list(positions)] if few else derivatives
 
     def _all(self) -> Parts:
-        if self._parts is None:
-            self._parts = self._compute(tuple(range(len(self.slots))))
+        if self._compute is not None:
+            # Without what it was computed from, which is of no use any more, the network goes on in the same memory.
+            self._parts, self._compute = self._compute(tuple(range(len(self.slots)))), None
         return self._parts
 
     @classmethod

@@ -1,6 +1,7 @@
 """A network evaluated on jets: every torch function that meets one is replaced by its rule."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from torch.overrides import TorchFunctionMode, resolve_name
@@ -33,14 +34,11 @@ class Propagation(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Apply the rule of `func` if a jet is among its arguments."""
         kwargs = kwargs or {}
-        jets = list(_jets((*args, *kwargs.values())))
+        jets = _jets((*args, *kwargs.values()))
         if not jets:
             return func(*args, **kwargs)
         _refuse_custom_functions(jets)
-        name = func.__name__
-        if name.endswith("_") and not name.endswith("__"):
-            raise UnsupportedOperationError(f"{resolve_name(func)}, which works in place")
-        name = name.removeprefix("__").removesuffix("__")
+        name = _name(func)
         if name in CONSTANT:
             return func(*map(_value, args), **{key: _value(argument) for key, argument in kwargs.items()})
         try:
@@ -54,12 +52,23 @@ class Propagation(TorchFunctionMode):
             raise UnsupportedOperationError(f"{resolve_name(func)} with these arguments ({error})") from error
 
 
-def _jets(arguments: Any) -> Iterator[Jet]:
+def _jets(arguments: Iterable[Any]) -> list[Jet]:
+    jets: list[Jet] = []
     for argument in arguments:
         if isinstance(argument, Jet):
-            yield argument
+            jets.append(argument)
         elif isinstance(argument, list | tuple):
-            yield from _jets(argument)
+            jets += _jets(argument)
+    return jets
+
+
+@cache
+def _name(func: Any) -> str:
+    """The name under which rules know a function."""
+    name: str = func.__name__
+    if name.endswith("_") and not name.endswith("__"):
+        raise UnsupportedOperationError(f"{resolve_name(func)}, which works in place")
+    return name.removeprefix("__").removesuffix("__")
 
 
 def _value(argument: Any) -> Any:

@@ -1,8 +1,8 @@
 """The chain rule to second order for functions such as tanh, y' = a(y) = c + b y + q y², with fewer operations.
 
-There f'' = a r with r = b + 2 q y, so that every derivative is a × (∂^α z + r P) with P quadratic in the first ones.
-And since a and r are functions of y, with ∂a/∂y = r and ∂r/∂y = 2 q, the gradient by z is a × the gradient by y: f'''
-does not occur.
+There f'' = a r with r = b + 2 q y, so that every derivative of y is a × (∂^α z + r P) with P quadratic in the first
+ones. And since ∂a/∂z = r a and ∂r/∂z = 2 q a, the gradient of such a derivative by z is r × itself + 2 q a × a P:
+neither f''' occurs in it nor z.
 """
 
 from collections.abc import Iterator, Sequence

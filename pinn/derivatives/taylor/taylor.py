@@ -45,7 +45,9 @@ class Taylor:
         tensors = as_tuple(coordinates)
         jet = self._propagate(network, side_by_side(tensors).detach())
         outputs, read = jet.read(self.plan.read)
-        rows = [row.expand_as(outputs).unbind(-1) for row in read.unbind(0)]
+        if read.shape[1] != len(outputs):
+            read = read.expand(-1, *outputs.shape)
+        rows = [row.unbind(-1) for row in read.unbind(0)]
         inputs = axes(tensors)
         return tuple(
             link(Source(tensors, inputs, self._reader(value, [row[field] for row in rows])))
