@@ -1,6 +1,7 @@
 """Engines in trainings: the same residuals, gradients and Jacobians by both, and the choice between them."""
 
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from pinn.errors import InputError
 from pinn.model import Model
 from pinn.networks import MLP, RandomFeatures
 from pinn.objective import Objective
-from pinn.optimizers import LevenbergMarquardt
+from pinn.optimizers import LeastSquares, LevenbergMarquardt, SelfScaledBroyden
 from pinn.problems import Advection, Burgers, Kovasznay, Problem
 from pinn.training import Stage
 from pinn.weighting import Fixed
@@ -87,6 +88,20 @@ def test_auto_counts_what_the_optimizer_takes() -> None:
     for_jacobian, _ = choose_engines("auto", model, points, jacobian=True)
     assert isinstance(for_gradient["equation"], Taylor)
     assert isinstance(for_jacobian["equation"], Reverse)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "expected"),
+    [
+        (LevenbergMarquardt, True),
+        (partial(LevenbergMarquardt), True),
+        (LeastSquares, True),
+        (SelfScaledBroyden, False),
+        (partial(torch.optim.Adam, lr=1e-3), False),
+    ],
+)
+def test_which_optimizers_take_a_jacobian(optimizer: Any, expected: bool) -> None:
+    assert Stage(optimizer, steps=1).takes_jacobian is expected
 
 
 def test_an_operation_without_a_rule_falls_back_and_is_named() -> None:

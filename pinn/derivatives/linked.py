@@ -9,7 +9,8 @@ such derivatives, so that ``((0, 0), (1, 1))`` is a Laplacian and ``((0, 1),)`` 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,7 +22,8 @@ VALUE: Slot = ((),)
 """The derivative of order zero."""
 
 
-class Source(NamedTuple):
+@dataclass(frozen=True)
+class Source:
     """Where the derivatives of one field come from.
 
     Attributes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import combinations_with_replacement
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,8 @@ from nets import ACTIVATIONS, ARCHITECTURES, Plain, seeded
 from torch import Tensor, nn
 
 from pinn.derivatives import partial
-from pinn.derivatives.taylor import Engine, Reverse, Taylor, discover
+from pinn.derivatives.taylor import Engine, Reverse, Taylor, discover, functions
+from pinn.derivatives.taylor.composition import compose
 
 Index = tuple[int, ...]
 SHAPES = [(1, 4), (2, 4), (3, 3)]
@@ -94,3 +96,26 @@ def test_higher_derivatives_by_parameters() -> None:
         torch.testing.assert_close(
             one, other, rtol=1e-11, atol=1e-11
         )  # numbers of about 1e2, differentiated five times
+
+
+def test_an_activation_that_two_layers_read_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Forked(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.left, self.right = nn.Linear(2, 4), nn.Linear(4, 4), nn.Linear(4, 4)
+            self.last = nn.Linear(4, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            z = torch.tanh(self.first(x))
+            return self.last(torch.tanh(self.left(z) + self.right(z)))
+
+    calls = []
+
+    def counted(*arguments: Any) -> tuple[Tensor, Tensor]:
+        calls.append(arguments)
+        return compose(*arguments)
+
+    monkeypatch.setattr(functions, "compose", counted)
+    x = coordinates(2, points=5, seed=0)
+    Taylor({((0, 0),), ((1, 1),)})(seeded(Forked), x)
+    assert len(calls) == 2

@@ -37,22 +37,23 @@ class _Composition(torch.autograd.Function):
     def forward(ctx: Any, value: Tensor, derivatives: Tensor, f: Elementwise, chain: ChainRule) -> Any:
         basis, known = f.basis(value), derivatives.unbind(0)
         polynomials = polynomials_of(known, chain)
+        kept = None
         if f.riccati is not None and chain.order <= 2:
-            result = f.riccati.push_forward(basis[0], known, polynomials, chain)
+            result = kept = f.riccati.push_forward(basis[0], known, polynomials, chain)
         else:
             result = push_forward(list(islice(f.derivatives(value, basis), chain.order)), known, polynomials, chain)
-        # Derivatives of a function with such an equation are functions of its value.
-        ctx.save_for_backward(value if f.riccati is None else None, derivatives, result, *basis, *polynomials)
+        # The derivatives of a function with such an equation are functions of its value.
+        ctx.save_for_backward(value if f.riccati is None else None, derivatives, kept, *basis, *polynomials)
         ctx.set_materialize_grads(False)
-        ctx.f, ctx.chain, ctx.kept = f, chain, len(basis)
+        ctx.f, ctx.chain, ctx.size = f, chain, len(basis)
         return basis[0], result
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor | None, gradients: Tensor | None) -> Any:
         f: Elementwise = ctx.f
         chain: ChainRule = ctx.chain
-        value, derivatives, result, *rest = ctx.saved_tensors
-        basis, polynomials = tuple(rest[: ctx.kept]), rest[ctx.kept :]
+        value, derivatives, kept, *rest = ctx.saved_tensors
+        basis, polynomials = tuple(rest[: ctx.size]), rest[ctx.size :]
         if torch.is_grad_enabled():
             return *_recorded(f, value, basis, derivatives, gradient, gradients, chain), None, None
         if gradients is None:
@@ -60,7 +61,7 @@ class _Composition(torch.autograd.Function):
         to_derivatives = torch.empty_like(derivatives)
         known, rows, outs = derivatives.unbind(0), gradients.unbind(0), to_derivatives.unbind(0)
         if f.riccati is not None and chain.order <= 2:
-            results = result.unbind(0)
+            results = kept.unbind(0)
             to_value = f.riccati.pull_back(basis[0], results, known, polynomials, gradient, rows, chain, outs)
         else:
             slopes = list(islice(f.derivatives(value, basis), chain.order + 1))
