@@ -69,13 +69,23 @@ def test_a_hessian_in_a_hundred_dimensions_is_not_even_tried() -> None:
     assert reason == "the residual takes more than 4096 different derivatives, which reverse mode does cheaper"
 
 
+def second_derivative_through_elu(name: str) -> Choice:
+    network = nn.Sequential(nn.Linear(2, 4), nn.ELU(), nn.Linear(4, 1)).double()
+    return choice(name, lambda e: partial(e(network, X)[0], X[0], X[0]), network)
+
+
 @pytest.mark.parametrize("name", ["auto", "taylor"])
 def test_an_operation_without_a_rule_falls_back_in_one_line_that_names_it(name: str) -> None:
-    network = nn.Sequential(nn.Linear(2, 4), nn.ELU(), nn.Linear(4, 1)).double()
     with pytest.warns(UserWarning, match=r"^engine=reverse: aten\.elu\.default has no rule for taylor$") as said:
-        engine, chosen, reason = choice(name, lambda e: partial(e(network, X)[0], X[0], X[0]), network)
+        engine, chosen, reason = second_derivative_through_elu(name)
+    assert len(said) == 1
     assert isinstance(engine, Reverse)
     assert (chosen, reason) == ("reverse", "aten.elu.default has no rule for taylor")
+
+
+def test_that_line_is_said_to_come_from_the_one_that_asks() -> None:
+    with pytest.warns(UserWarning, match="^engine=reverse: ") as said:
+        second_derivative_through_elu("auto")
     assert [warning.filename for warning in said] == [__file__]
 
 

@@ -93,12 +93,13 @@ def test_laplacian_at_no_point_and_one_point(count: int) -> None:
     assert_equal(lambda engine: torch.stack([laplacian(u, x) for u in engine(network, x)]), network)
 
 
+@pytest.mark.parametrize("time_first", [True, False])
 @pytest.mark.parametrize("dim", [3, 20])
-def test_heat_equation_with_time_beside_space(dim: int) -> None:
+def test_heat_equation_with_time_beside_space(dim: int, time_first: bool) -> None:
     network, x, t = seeded(lambda: Plain(dim + 1, 1)), points(5, dim), points(5, 1).detach()[:, 0].requires_grad_()
 
     def rows(engine: Engine) -> Tensor:
-        (u,) = engine(network, (x, t))
+        (u,) = engine(network, (t, x) if time_first else (x, t))
         return partial(u, t) - laplacian(u, x)
 
     assert_equal(rows, network)
@@ -124,9 +125,10 @@ def test_two_laplacians() -> None:
     assert_equal(rows, network)
 
 
+@pytest.mark.parametrize("name", ["plain", "scaled"])
 @pytest.mark.parametrize(("dim", "directions"), [(3, 3), (20, 6), (1000, 6)])
-def test_as_many_directions_as_the_first_layer_is_wide(dim: int, directions: int) -> None:
-    network, x = seeded(lambda: Plain(dim, 1)), points(5, dim)
+def test_as_many_directions_as_the_first_layer_is_wide(name: str, dim: int, directions: int) -> None:
+    network, x = seeded(lambda: NETWORKS[name](dim)), points(5, dim)
     with Rows() as rows:
         Taylor({tuple((i, i) for i in range(dim))})(network, x)
     values, hidden = rows.counts[0], rows.counts[3]
