@@ -274,3 +274,10 @@ def test_every_product_with_a_weight_is_a_linear_whose_rows_belong_to_points(mon
         assert values[2] is not None
         assert derivatives[0].shape[:-1] == (3, points)
         assert derivatives[2:] in ((), (None,))
+
+
+def test_the_threshold_of_softplus_is_that_of_torch() -> None:
+    """Beyond 20 torch takes log(1 + exp z) for z, whose slope there is 1 - 1e-9."""
+    x = torch.tensor([20.5], dtype=torch.float64, requires_grad=True)
+    (u,) = Taylor({((0,),)})(functional.softplus, x)
+    assert partial(u, x).item() == 1
