@@ -25,6 +25,7 @@ from pinn.memory import Chunk, check_chunk, choose_chunk, out_of_memory_in_one_l
 from pinn.metrics import measure
 from pinn.networks import RandomFeatures
 from pinn.objective import Objective
+from pinn.optimizers import LeastSquares, LevenbergMarquardt
 from pinn.plan import makes, plan
 from pinn.problems import Problem
 from pinn.sampling import Collocation, Sampler, Sobol
@@ -196,7 +197,8 @@ def prepare(
     model.check(points(0))
     points.leave_out([name for name, few in points(0).items() if not _row_names(model, name, few)])
     draw = points(0)
-    jacobian = any(stage.takes_jacobian for stage in chosen.stages.values())
+    optimizers = [stage.optimizer for stage in chosen.stages.values()]
+    jacobian = any(makes(optimizer, kind) for optimizer in optimizers for kind in (LeastSquares, LevenbergMarquardt))
     with warnings.catch_warnings():
         if not console.quiet:
             warnings.simplefilter("ignore")  # the line below says it

@@ -17,7 +17,7 @@ from pinn.errors import InputError
 from pinn.model import Model
 from pinn.networks import MLP, RandomFeatures
 from pinn.objective import Objective
-from pinn.optimizers import LeastSquares, LevenbergMarquardt, SelfScaledBroyden
+from pinn.optimizers import LevenbergMarquardt, SelfScaledBroyden
 from pinn.problems import Advection, Burgers, Kovasznay, Problem
 from pinn.training import Stage
 from pinn.weighting import Fixed
@@ -91,17 +91,21 @@ def test_auto_counts_what_the_optimizer_takes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "expected"),
+    ("optimizer", "engine"),
     [
-        (LevenbergMarquardt, True),
-        (partial(LevenbergMarquardt), True),
-        (LeastSquares, True),
-        (SelfScaledBroyden, False),
-        (partial(torch.optim.Adam, lr=1e-3), False),
+        (partial(torch.optim.Adam, lr=1e-3), Taylor),
+        (SelfScaledBroyden, Taylor),
+        (LevenbergMarquardt, Reverse),
+        (partial(LevenbergMarquardt), Reverse),
     ],
 )
-def test_which_optimizers_take_a_jacobian(optimizer: Any, expected: bool) -> None:
-    assert Stage(optimizer, steps=1).takes_jacobian is expected
+def test_a_training_counts_what_its_optimizer_takes(optimizer: Any, engine: type) -> None:
+    stages = {"only": Stage(optimizer, steps=1, block=1)}
+    network = partial(MLP, width=50, depth=4)
+    solution = pinn.solve(
+        Burgers(), network=network, stages=stages, points=8, boundary_points=8, grid=5, progress=False
+    )
+    assert isinstance(solution.model.engines["equation"], engine)
 
 
 def test_an_operation_without_a_rule_falls_back_and_is_named() -> None:

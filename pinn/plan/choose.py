@@ -229,9 +229,9 @@ def _count_rows(problem: Problem, collocation: Collocation) -> int:
     return Objective(model.to(next(collocation.buffers())), collocation(0), Equilibrated()).rows
 
 
-def makes(network: NetworkFactory, kind: type) -> bool:
-    """Tell whether a factory makes networks of a class."""
-    return (network.func if isinstance(network, partial) else network) is kind
+def makes(factory: Callable[..., Any], kind: type) -> bool:
+    """Tell whether a factory, such as `partial(MLP, width=20)`, makes objects of a class."""
+    return (factory.func if isinstance(factory, partial) else factory) is kind
 
 
 def _arguments(network: NetworkFactory) -> Mapping[str, Any]:

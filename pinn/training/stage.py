@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -12,7 +11,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from pinn.errors import InputError
 from pinn.objective import Objective
-from pinn.optimizers import LeastSquares, LevenbergMarquardt, SelfScaledBroyden
+from pinn.optimizers import SelfScaledBroyden
 
 
 @dataclass(frozen=True)
@@ -71,12 +70,6 @@ class Stage:
                 f"a stage's optimizer must make an optimizer from parameters, as partial(torch.optim.Adam, lr=1e-3) "
                 f"does; it was given {self.optimizer!r}."
             )
-
-    @property
-    def takes_jacobian(self) -> bool:
-        """Whether its optimizer is known to ask for the Jacobian of the residuals."""
-        made = self.optimizer.func if isinstance(self.optimizer, partial) else self.optimizer
-        return made in (LeastSquares, LevenbergMarquardt)
 
 
 def advance(optimizer: Optimizer, objective: Objective, steps: int) -> tuple[int, str | None]:

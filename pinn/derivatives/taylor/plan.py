@@ -1,7 +1,6 @@
 """From the derivatives that a residual needs to the slots that jets must have."""
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import NamedTuple
 
 from pinn.derivatives.linked import Index, Slot
@@ -13,7 +12,6 @@ class Plan(NamedTuple):
 
     Attributes:
         slots: derivatives over the inputs of the network.
-        first: the inputs of the first derivatives among them, which come first.
         read: the positions of the slots that are read from the jet of the outputs; a Laplacian needs first derivatives
             on the way that nobody reads.
         row: for every derivative that is read, which of these it is.
@@ -21,7 +19,6 @@ class Plan(NamedTuple):
     """
 
     slots: tuple[Slot, ...]
-    first: tuple[int, ...]
     read: tuple[int, ...]
     row: dict[Slot, int]
     free: tuple[int, ...]
@@ -58,14 +55,12 @@ def plan(needs: Iterable[Slot], *, estimate: bool = False) -> Plan:
     read = [(at, slot) for at, slot in enumerate(slots + laplacians) if slot in wanted]
     return Plan(
         tuple(slots if free else slots + laplacians),
-        tuple(index[0] for (index,) in slots if len(index) == 1),
         tuple(at for at, _ in read),
         {slot: row for row, (_, slot) in enumerate(read)},
         free,
     )
 
 
-@lru_cache(maxsize=64)
 def free_slots(count: int) -> tuple[Slot, ...]:
     """The Laplacian along directions of its own, numbered below zero, and the first derivatives along each of these."""
     directions = range(-1, -1 - count, -1)

@@ -1,7 +1,6 @@
 """A network evaluated on jets: every torch function that meets one is replaced by its rule."""
 
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Iterator
 from typing import Any
 
 from torch.overrides import TorchFunctionMode, resolve_name
@@ -34,11 +33,14 @@ class Propagation(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Apply the rule of `func` if a jet is among its arguments."""
         kwargs = kwargs or {}
-        jets = _jets((*args, *kwargs.values()))
+        jets = list(_jets((*args, *kwargs.values())))
         if not jets:
             return func(*args, **kwargs)
         _refuse_custom_functions(jets)
-        name = _name(func)
+        name = func.__name__
+        if name.endswith("_") and not name.endswith("__"):
+            raise UnsupportedOperationError(f"{resolve_name(func)}, which works in place")
+        name = name.removeprefix("__").removesuffix("__")
         if name in CONSTANT:
             return func(*map(_value, args), **{key: _value(argument) for key, argument in kwargs.items()})
         try:
@@ -52,23 +54,12 @@ class Propagation(TorchFunctionMode):
             raise UnsupportedOperationError(f"{resolve_name(func)} with these arguments ({error})") from error
 
 
-def _jets(arguments: Iterable[Any]) -> list[Jet]:
-    jets: list[Jet] = []
+def _jets(arguments: Any) -> Iterator[Jet]:
     for argument in arguments:
         if isinstance(argument, Jet):
-            jets.append(argument)
+            yield argument
         elif isinstance(argument, list | tuple):
-            jets += _jets(argument)
-    return jets
-
-
-@cache
-def _name(func: Any) -> str:
-    """The name under which rules know a function."""
-    name: str = func.__name__
-    if name.endswith("_") and not name.endswith("__"):
-        raise UnsupportedOperationError(f"{resolve_name(func)}, which works in place")
-    return name.removeprefix("__").removesuffix("__")
+            yield from _jets(argument)
 
 
 def _value(argument: Any) -> Any:

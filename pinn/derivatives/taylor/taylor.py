@@ -45,9 +45,7 @@ class Taylor:
         tensors = as_tuple(coordinates)
         jet = self._propagate(network, side_by_side(tensors).detach())
         outputs, read = jet.read(self.plan.read)
-        if read.shape[1] != len(outputs):
-            read = read.expand(-1, *outputs.shape)
-        rows = [row.unbind(-1) for row in read.unbind(0)]
+        rows = [row.expand_as(outputs).unbind(-1) for row in read.unbind(0)]
         inputs = axes(tensors)
         return tuple(
             link(Source(tensors, inputs, self._reader(value, [row[field] for row in rows])))
@@ -73,7 +71,7 @@ class Taylor:
         along = _take(units, free)
         if free and self.directions is not None:
             along = _embed(self.directions(inputs[:, list(free)]), free, inputs.shape[1])
-        first = _take(units, self.plan.first).expand(-1, along.shape[1], -1)
+        first = _take(units, tuple(index[0] for index, *_ in slots if len(index) == 1)).expand(-1, along.shape[1], -1)
         if free:
             slots += free_slots(len(along))
         higher = first.new_zeros(len(slots) - len(first) - len(along), *first.shape[1:])
