@@ -141,10 +141,8 @@ def built_in_residuals(model: Model, count: int = 1000) -> Points:
     rows: Points = {}
     for name, constraint in model.problem.constraints().items():
         if any(row.split(".")[0] == name for row in model.hard.rows):
-            unit = torch.rand(
-                count, constraint.region.dimension, generator=torch.Generator().manual_seed(0), dtype=torch.float64
-            )
-            points = constraint.region.points(unit.to(like))
+            scattered = constraint.region.scattered(count, torch.Generator().manual_seed(0))
+            points = {key: values.to(like) for key, values in scattered.items()}
             with torch.enable_grad():
                 leaves = {key: x.requires_grad_(key in model.problem.coordinates) for key, x in points.items()}
                 rows |= model.problem.residuals(name, leaves, model.fields)

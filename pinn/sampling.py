@@ -1,8 +1,10 @@
 """Which points a step sees. Points are a function of (seed, draw): nothing to store, exact to resume."""
 
 import hashlib
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from math import ceil
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +21,10 @@ class Sampler(ABC):
     @abstractmethod
     def design(self, count: int, dimension: int) -> Tensor:
         """Return the fixed part of every draw, (points, dimension) in float64, made once."""
+
+    def designs(self, counts: Sequence[int], dimension: int) -> list[Tensor]:
+        """Return designs for several cubes: consecutive pieces of one, so that no two of them are alike."""
+        return list(self.design(sum(counts), dimension).split(list(counts)))
 
     @abstractmethod
     def draw(self, design: Tensor, generator: torch.Generator) -> Tensor:
@@ -64,6 +70,10 @@ class Grid(Sampler):
         midpoints = (torch.arange(cells, dtype=torch.float64) + 0.5) / cells
         axes = torch.meshgrid(*[midpoints] * dimension, indexing="ij")
         return torch.stack([axis.flatten() for axis in axes], dim=1)
+
+    def designs(self, counts: Sequence[int], dimension: int) -> list[Tensor]:
+        """Return a grid for each: a piece of one would lie in a part of its cube."""
+        return [self.design(count, dimension) for count in counts]
 
     def draw(self, design: Tensor, generator: torch.Generator) -> Tensor:
         """Return the design itself."""
@@ -114,12 +124,16 @@ class Collocation(nn.Module):
         problem: gives the regions.
         sampler: fills the unit cube.
         points: number of points of constraints on the interior.
-        boundary_points: number of points of constraints on regions of lower dimension; single points have one.
+        boundary_points: number of points of constraints on regions of lower dimension. Single points have one, and each
+            part of a region, such as a face of a boundary, has one at least.
         counts: numbers for single constraints, by name, instead of these.
         seed: of all draws.
 
     Raises:
         InputError: a count below 1 or a name that is no constraint.
+
+    Warns:
+        UserWarning: a count is raised, as the region has more parts than that.
     """
 
     def __init__(
@@ -134,6 +148,8 @@ class Collocation(nn.Module):
         super().__init__()
         self.regions = {name: constraint.region for name, constraint in problem.constraints().items()}
         self.sampler, self.seed = sampler, seed
+        self.sizes: dict[str, list[int]] = {}
+        """How many points each part of a region has, by constraint."""
         counts = dict(counts or {})
         if unknown := set(counts) - set(self.regions):
             raise InputError(
@@ -143,14 +159,36 @@ class Collocation(nn.Module):
             count = counts.get(name, points if region.dimension == len(region.coordinates) else boundary_points)
             if isinstance(count, bool) or not isinstance(count, int) or count < 1:
                 raise InputError(f"{name} needs a whole number of points, at least 1; it was given {count!r}.")
-            design = (
-                sampler.design(count, region.dimension) if region.dimension else torch.zeros(1, 0, dtype=torch.float64)
+            parts = len(region.parts)
+            if not region.dimension:
+                count = parts
+            elif count < parts:
+                warnings.warn(
+                    f"{name} has {parts} parts and is given {count} points; it takes {parts}, one for each. "
+                    f"Give more by boundary_points= or counts.",
+                    stacklevel=2,
+                )
+                count = parts
+            designs = (
+                sampler.designs(region.shares(count), region.dimension)
+                if region.dimension
+                else [torch.zeros(1, 0, dtype=torch.float64) for _ in range(parts)]
             )
-            self.register_buffer(f"design_{name}", design, persistent=False)
+            self.sizes[name] = [len(design) for design in designs]
+            self.register_buffer(f"design_{name}", torch.cat(designs), persistent=False)
             if isinstance(sampler, ResidualAdaptive) and region.dimension == len(region.coordinates):
                 self.register_buffer(
                     f"pool_{name}", sampler.design(sampler.pool * count, region.dimension), persistent=False
                 )
+
+    def thinned(self, problem: Problem, share: float) -> "Collocation":
+        """Return points of the same problem and seed, fewer by this factor, but some for each part of every region.
+
+        They are drawn anew, not sliced: every second point of a Sobol sequence lies in one half of the box.
+        """
+        counts = {name: max(len(sizes), ceil(share * sum(sizes))) for name, sizes in self.sizes.items()}
+        thin = Collocation(problem, self.sampler, 1, 1, counts, self.seed)
+        return thin.to(next(self.buffers()))
 
     def leave_out(self, names: Sequence[str]) -> None:
         """Draw no more points of these constraints."""
@@ -175,11 +213,11 @@ class Collocation(nn.Module):
     def _points(self, name: str, region: Region, draw: object, residual: Residual | None) -> Points:
         design = self.get_buffer(f"design_{name}")
         if not region.dimension:
-            return region.points(design)
+            return region.place(design.split(self.sizes[name]))
         generator = _generator(design.device, self.seed, draw, name)
         pool = dict(self.named_buffers()).get(f"pool_{name}")
         if residual is None or pool is None or not isinstance(self.sampler, ResidualAdaptive):
-            return region.points(self.sampler.draw(design, generator))
+            return region.place(self.sampler.draw(design, generator).split(self.sizes[name]))
         candidates = region.points(self.sampler.draw(pool, generator))
         chosen = self.sampler.choose(residual(name, candidates), len(design), generator)
         return {key: value[chosen] for key, value in candidates.items()}

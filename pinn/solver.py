@@ -72,7 +72,7 @@ def solve(
     returned. A second signal does what it would do elsewhere.
 
     Args:
-        problem: what to solve.
+        problem: what to solve. It is copied; the copy, with the coefficients that were found, is `solution.problem`.
         network: called with the numbers of inputs and outputs, as `functools.partial(MLP, width=32)`; chosen from the
             problem if None, see `pinn.plan`.
         stages: optimizers by name, in order; chosen likewise if None.
@@ -178,7 +178,7 @@ def prepare(
     check_chunk(chunk)
     device = choose_device(accelerator, precision, console)
     points = collocation(problem, seed=seed).to(device, precision)
-    problem.to(device, precision)
+    problem = problem.copied(device, precision)
     # Only the first slab of time starts where the conditions that are built in do.
     slabs = 1 if hard and slabs == "auto" else slabs
     chosen = plan(problem, points, network, stages, weighting, weights, slabs, seconds)

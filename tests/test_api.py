@@ -262,3 +262,26 @@ def test_imports_load_nothing_that_they_do_not_need(program: str, absent: set[st
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_solving_leaves_the_problem_as_it_was_and_solutions_to_themselves() -> None:
+    problem = Decay()
+    # A float64 that float32 rounds.
+    problem.register_buffer("data", torch.tensor(1 / 3, dtype=torch.float64))
+    before = {name: value.clone() for name, value in problem.state_dict().items()}
+    first = solve(problem, **QUICK)
+    found, at = first.problem.rate.item(), first(t=0.3)["u"].item()
+    second = solve(problem, dtype="float32", **QUICK)
+    after = problem.state_dict()
+    assert all(torch.equal(after[name], value) and after[name].dtype == value.dtype for name, value in before.items())
+    # The second begins anew, and the first is not touched.
+    assert second.history[0]["validation"] == pytest.approx(first.history[0]["validation"], rel=1e-4)
+    assert (first.problem.rate.item(), first(t=0.3)["u"].item()) == (found, at)
+    assert abs(found - before["rate"].item()) > 0.1
+
+
+def test_a_problem_that_cannot_be_copied_is_refused() -> None:
+    problem = Decay()
+    problem.log = sys.stderr
+    with pytest.raises(InputError, match="Decay holds what cannot be copied, so it cannot be solved"):
+        solve(problem, **QUICK)

@@ -25,6 +25,8 @@ REGIONS = {
     "boundary across x": (BOX.boundary("x"), 2, 2.0),
     "all boundary": (BOX.boundary("x", "y", "t"), 2, 2 * 1.0 + 2 * 8.0 + 2 * 2.0),
     "point": (BOX.point(x=0, y=0.25, t=1), 0, 1.0),
+    "edge": (BOX.at(x=3, y=0), 1, 2.0),
+    "cut": (BOX.at(y=0.25), 2, 8.0),
     "periodic": (BOX.periodic("x"), 2, 1.0),
 }
 
@@ -48,9 +50,9 @@ def test_the_corners_of_the_unit_cube_go_to_corners_of_the_region(name: str) -> 
     region = REGIONS[name][0]
     corners = torch.cartesian_prod(*[torch.tensor([0.0, 1.0], dtype=torch.float64)] * max(region.dimension, 1))
     corners = corners.reshape(-1, max(region.dimension, 1))[:, : region.dimension]
-    points = region.points(corners)
+    points = region.place([corners] * len(region.parts))
     for coordinate, ends in BOX.intervals.items():
-        if name != "point":
+        if name not in ("point", "cut"):
             assert set(points[coordinate].tolist()) <= set(ends)
 
 
@@ -67,7 +69,7 @@ def test_normals_are_unit_and_outward(name: str) -> None:
     assert BOX.contains(inside).all()
 
 
-@pytest.mark.parametrize("name", ["interior", "point", "periodic"])
+@pytest.mark.parametrize("name", ["interior", "point", "periodic", "edge", "cut"])
 def test_regions_without_a_side_have_no_normal(name: str) -> None:
     assert REGIONS[name][0].normals == ()
 
@@ -79,6 +81,43 @@ def test_a_boundary_shares_out_its_points_by_measure() -> None:
     # The faces across x have 2 of 18 units of area, those across y 16.
     assert on_x.sum() == 40
     assert {float(x) for x in points["x"][on_x]} == {-1.0, 3.0}
+
+
+def test_two_ends_are_two_points() -> None:
+    region = Box(x=(0, 1)).boundary()
+    points = region.points(torch.zeros(len(region.parts), 0))
+    assert {name: values.tolist() for name, values in points.items()} == {"x": [0.0, 1.0], "n_x": [-1.0, 1.0]}
+
+
+THIN = {
+    "strip": (Box(x=(0, 1000), y=(0, 1)), 400),
+    "plate": (Box(x=(0, 1), y=(0, 1), z=(0, 0.001)), 400),
+    "as few as there are": (Box(x=(0, 1), y=(0, 1), z=(0, 0.001)), 6),
+    "needle": (Box(x=(0, 1e-6), y=(0, 1e-6), z=(0, 1e6)), 100),
+    "of equal faces": (Box(**{f"x{number}": (0, 1) for number in range(1, 20)}), 40),
+    "hardly above": (Box(x=(0, 3), y=(0, 1)), 41),
+}
+
+
+@pytest.mark.parametrize("name", THIN)
+def test_no_face_goes_without_points(name: str) -> None:
+    box, count = THIN[name]
+    region = box.boundary()
+    points = region.points(unit_points(region, count))
+    faces = len(region.parts)
+    for coordinate, ends in box.intervals.items():
+        for end in ends:
+            # A tenth of an equal share, rounded down.
+            here = (points[coordinate] == end) & (points[f"n_{coordinate}"] != 0)
+            assert here.sum() >= max(1, count // (10 * faces))
+    assert len(points["x" if "x" in points else "x1"]) == count
+
+
+def test_fewer_points_than_faces_are_refused() -> None:
+    region = BOX.boundary()
+    with pytest.raises(InputError, match="a region of 4 parts needs a point in each of them; it was given 3"):
+        region.points(unit_points(region, 3))
+    assert len(region.scattered(3, torch.Generator())["x"]) == 4
 
 
 def test_a_condition_per_face_can_be_told_from_its_normal() -> None:
@@ -140,7 +179,10 @@ BAD_REGIONS = [
     (lambda: BOX.face(z=0), "no coordinate 'z'; it has x, y, t"),
     (lambda: BOX.boundary("z"), "no coordinate 'z'"),
     (lambda: Box(t=(0, 1)).boundary(), "no coordinate but time"),
-    (lambda: BOX.point(x=0), "needs a value for each of x, y, t"),
+    (lambda: BOX.point(x=0), "needs a value for each of x, y, t.*use at"),
+    (lambda: BOX.at(), "needs a value of at least one coordinate"),
+    (lambda: BOX.at(x=7), "x=7 lies outside .*choose x from -1 to 3"),
+    (lambda: BOX.at(z=7), "no coordinate 'z'"),
     (lambda: BOX.point(x=0, y=0, t=5), "lies outside"),
     (lambda: BOX.periodic("z"), "no coordinate 'z'"),
     (lambda: BOX.grid({"x": 5}), "needs a size for each of x, y, t"),

@@ -5,8 +5,9 @@ import torch
 from helpers.shipped import SHIPPED
 
 from pinn.config import options
+from pinn.domains import Box
 from pinn.errors import InputError
-from pinn.problems import Burgers, Kovasznay, Poisson
+from pinn.problems import Burgers, Constraint, Heat2D, Kovasznay, Poisson, Problem
 from pinn.sampling import Collocation, Grid, ResidualAdaptive, Sampler, Sobol, Uniform
 
 SAMPLERS: dict[str, Sampler] = {"sobol": Sobol(), "uniform": Uniform(), "grid": Grid(), "rad": ResidualAdaptive()}
@@ -20,6 +21,7 @@ def test_every_configured_sampler_is_tested_here() -> None:
     assert set(options("sampling")) <= set(SAMPLERS)
 
 
+@pytest.mark.filterwarnings("ignore:boundary has 200 parts")
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("problem", SHIPPED)
 def test_points_are_where_the_constraints_hold(problem: str, sampler: str) -> None:
@@ -30,11 +32,51 @@ def test_points_are_where_the_constraints_hold(problem: str, sampler: str) -> No
         dimension = constraint.region.dimension
         count = len(draw[name][made.coordinates[0]])
         assert made.domain.contains(draw[name]).all()
-        wanted = {len(made.coordinates): 64, 0: 1}.get(dimension, 16)
+        parts = len(constraint.region.parts)
+        wanted = max(parts, {len(made.coordinates): 64, 0: 1}.get(dimension, 16))
         if sampler == "grid" and dimension:
-            # 64 and 16 are no powers of dimension 4, 5, 99 and 100.
-            wanted = int(wanted ** (1 / dimension) + 1e-9) ** dimension
+            # A grid for each part; 64 and 16 are no powers of dimension 4, 5, 99 and 100.
+            shares = constraint.region.shares(wanted)
+            wanted = sum(int(share ** (1 / dimension) + 1e-9) ** dimension for share in shares)
         assert count == wanted
+
+
+def test_every_face_has_a_grid_of_its_own() -> None:
+    """A piece of one grid for all of them would lie in a sixth of each face."""
+    cube = Heat2D()
+    cube.domain = Box(x=(0, 1), y=(0, 1), t=(0, 1))
+    cube.constraints = lambda: {"all": Constraint(cube.domain.boundary("x", "y", "t"), lambda u: u)}
+    points = Collocation(cube, Grid(), 1, 54)(0)["all"]
+    on_one_face = {name: values[points["n_y"] == 1] for name, values in points.items()}
+    assert sorted(set(on_one_face["x"].tolist())) == pytest.approx([1 / 6, 1 / 2, 5 / 6])
+    assert sorted(set(on_one_face["t"].tolist())) == pytest.approx([1 / 6, 1 / 2, 5 / 6])
+
+
+def test_too_few_points_for_the_faces_are_raised_and_that_is_said() -> None:
+    with pytest.warns(UserWarning, match="boundary has 4 parts and is given 3 points; it takes 4, one for each"):
+        collocation = Collocation(Poisson(), Sobol(), 10, 3)
+    assert len(collocation(0)["boundary"]["x"]) == 4
+
+
+def test_two_ends_of_an_interval_are_two_points_whatever_the_number() -> None:
+    class Ends(Problem):
+        coordinates, fields = ("x",), ("u",)
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.domain = Box(x=(0, 1))
+
+        def constraints(self) -> dict[str, Constraint]:
+            return {"ends": Constraint(self.domain.boundary(), lambda u: u)}
+
+    assert Collocation(Ends(), Sobol(), 10, 400)(0)["ends"]["x"].tolist() == [0, 1]
+    assert Collocation(Ends(), Sobol(), 10, 1)(3)["ends"]["x"].tolist() == [0, 1]
+
+
+def test_thinned_points_keep_every_face() -> None:
+    problem = Poisson()
+    thin = Collocation(problem, Sobol(), 1000, 40).thinned(problem, 0.01)(0)
+    assert {name: len(points["x"]) for name, points in thin.items()} == {"equation": 10, "boundary": 4}
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)

@@ -46,7 +46,8 @@ class Box:
         """Return the face on which one coordinate has one of its two end values: `face(t=0)` is the start of time."""
         if len(fixed) != 1:
             raise InputError(
-                f"face() takes one coordinate and its value, as in face(t=0); it was given {fixed or 'none'}."
+                f"face() takes one coordinate and its value, as in face(t=0); it was given {fixed or 'none'}. For an "
+                f"edge, where several are given, use at()."
             )
         [(name, value)] = fixed.items()
         self._known(name)
@@ -67,12 +68,28 @@ class Box:
     def point(self, **values: float) -> Region:
         """Return the region of the single point with these coordinates, which must all be given and lie in the box."""
         if set(values) != set(self.coordinates):
-            raise InputError(f"point() needs a value for each of {', '.join(self.coordinates)}; it was given {values}.")
+            raise InputError(
+                f"point() needs a value for each of {', '.join(self.coordinates)}; it was given {values}. "
+                f"An edge, or a place at all times, is at()."
+            )
+        return self.at(**values)
+
+    def at(self, **values: float) -> Region:
+        """Return all points of the box with these values of some coordinates, anywhere in their intervals.
+
+        `at(x=0, y=0)` of a box in x, y and t is an edge, the place (0, 0) at all times; `at(x=0.5)` is a cut through
+        the box. A normal is there where one coordinate has an end value, as on `face()`.
+        """
+        if not values:
+            raise InputError(
+                f"at() needs a value of at least one coordinate of {self}, as in at({self.coordinates[0]}=0)."
+            )
         for name, value in values.items():
+            self._known(name)
             lower, upper = self.intervals[name]
             if not lower <= value <= upper:
-                raise InputError(f"point({name}={value}) lies outside {self}; choose {name} from {lower} to {upper}.")
-        return Patch(self.intervals, {name: float(values[name]) for name in self.coordinates})
+                raise InputError(f"{name}={value} lies outside {self}; choose {name} from {lower:g} to {upper:g}.")
+        return Patch(self.intervals, {name: float(values[name]) for name in self.coordinates if name in values})
 
     def periodic(self, name: str) -> Region:
         """Return the pairs of points on the two faces across `name`, for conditions that compare u with `u_image`."""

@@ -2,9 +2,18 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from math import floor
 
 import torch
 from torch import Tensor
+
+from pinn.errors import InputError
+
+LEAST_SHARE = 0.1
+"""Of an equal share of the points: no part of a region gets less, however small its measure.
+
+Lengths of different coordinates may have different units, and the short side of a thin plate determines the solution
+as much as the long one."""
 
 Points = dict[str, Tensor]
 """Named quantities at the same points: coordinates, normals or fields, each of shape (points,)."""
@@ -26,13 +35,60 @@ class Region(ABC):
     measure: float
     """Length, area or volume of the region in its own dimension, 1 for a single point."""
 
-    @abstractmethod
+    @property
+    def parts(self) -> "Sequence[Region]":
+        """The pieces that the region consists of, each an image of a unit cube of its own: itself, if it is one."""
+        return (self,)
+
+    def shares(self, count: int) -> list[int]:
+        """Share out so many points among the parts, in proportion to their measures; none goes without.
+
+        A part has at least a tenth of an equal share, rounded down, and at least one point.
+
+        Raises:
+            InputError: fewer points than parts.
+        """
+        measures = [part.measure for part in self.parts]
+        if count < len(measures):
+            raise InputError(f"a region of {len(measures)} parts needs a point in each of them; it was given {count}.")
+        least = max(1, floor(LEAST_SHARE * count / len(measures)))
+        small: set[int] = set()
+        while True:
+            # What the small parts get is taken from the others, which may make some of those small.
+            left = count - least * len(small)
+            total = sum(measure for index, measure in enumerate(measures) if index not in small)
+            shares = [least if index in small else left * measure / total for index, measure in enumerate(measures)]
+            smaller = {index for index, share in enumerate(shares) if share < least - 1e-9}
+            if not smaller:
+                return _whole(shares)
+            small |= smaller
+
     def points(self, unit: Tensor) -> Points:
         """Map numbers in the unit cube, shape (points, dimension), to named points and normals, each (points,)."""
+        return self.place(unit.split(self.shares(len(unit))))
+
+    def scattered(self, count: int, generator: torch.Generator) -> Points:
+        """Return so many random points in float64, on the CPU, but no fewer than there are parts."""
+        rows = max(count, len(self.parts))
+        return self.points(torch.rand(rows, self.dimension, generator=generator, dtype=torch.float64))
+
+    @abstractmethod
+    def place(self, units: Sequence[Tensor]) -> Points:
+        """Do the same with numbers of its own for each part: (points, dimension) each."""
 
     def image(self, points: Points) -> Points | None:
         """Return the points that a condition at two places compares with `points`; a region without any has None."""
         return None
+
+
+def _whole(shares: Sequence[float]) -> list[int]:
+    """Round numbers to whole ones of the same sum: down, and up for those that lose the most by it."""
+    # Of equal parts the first ones get more, whatever the round-off of their shares.
+    whole = [floor(share + 1e-9) for share in shares]
+    by_loss = sorted(range(len(shares)), key=lambda index: round(whole[index] - shares[index], 9))
+    for index in by_loss[: round(sum(shares)) - sum(whole)]:
+        whole[index] += 1
+    return whole
 
 
 class Patch(Region):
@@ -63,9 +119,9 @@ class Patch(Region):
         sign = -1.0 if value == self.intervals[face][0] else 1.0
         return {name: sign if name == face else 0.0 for name in self.coordinates}
 
-    def points(self, unit: Tensor) -> Points:
+    def place(self, units: Sequence[Tensor]) -> Points:
         """Map (points, free coordinates) affinely onto the patch."""
-        return self.named(self.rows(unit))
+        return self.named(self.rows(torch.cat(list(units))))
 
     def rows(self, unit: Tensor) -> Tensor:
         """Return the same points as a matrix: a column for each coordinate, then for each component of the normal."""
@@ -87,30 +143,27 @@ class Patch(Region):
 
 
 class Union(Region):
-    """Several patches of the same dimension that meet in sets of measure zero: the faces of a boundary, for example.
-
-    Points are shared out in proportion to the measure of each part.
-    """
+    """Several patches of the same dimension that meet in sets of measure zero: the faces of a boundary, for example."""
 
     def __init__(self, parts: Sequence[Patch]) -> None:
-        self.parts = tuple(parts)
-        first = self.parts[0]
+        self._parts = tuple(parts)
+        first = self._parts[0]
         self.coordinates, self.normals, self.dimension = first.coordinates, first.normals, first.dimension
-        self.measure = sum(part.measure for part in self.parts)
+        self.measure = sum(part.measure for part in self._parts)
 
-    def points(self, unit: Tensor) -> Points:
-        """Give each part its share of the rows, in order."""
-        ends = [0]
-        covered = 0.0
-        for part in self.parts:
-            covered += part.measure
-            ends.append(round(unit.shape[0] * covered / self.measure))
-        pairs = zip(self.parts, ends[:-1], ends[1:], strict=True)
+    @property
+    def parts(self) -> Sequence[Patch]:
+        """The patches."""
+        return self._parts
+
+    def place(self, units: Sequence[Tensor]) -> Points:
+        """Place the points of every part, one part after another."""
         # Matrices, because a cube of a hundred dimensions has two hundred faces of a hundred coordinates each.
-        return self.parts[0].named(torch.cat([part.rows(unit[start:end]) for part, start, end in pairs]))
+        pairs = zip(self._parts, units, strict=True)
+        return self._parts[0].named(torch.cat([part.rows(unit) for part, unit in pairs]))
 
     def __repr__(self) -> str:
-        return f"Union({list(self.parts)})"
+        return f"Union({list(self._parts)})"
 
 
 class Periodic(Region):
@@ -125,9 +178,9 @@ class Periodic(Region):
         self.coordinates, self.normals = face.coordinates, ()
         self.dimension, self.measure = face.dimension, face.measure
 
-    def points(self, unit: Tensor) -> Points:
+    def place(self, units: Sequence[Tensor]) -> Points:
         """Place points on the lower face."""
-        points = self.face.points(unit)
+        points = self.face.place(units)
         return {name: points[name] for name in self.coordinates}
 
     def image(self, points: Points) -> Points:

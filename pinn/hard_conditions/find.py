@@ -8,9 +8,9 @@ import torch
 from pinn.domains import Periodic, Points
 from pinn.errors import InputError
 from pinn.hard_conditions.ansatz import TIME, Condition, HardConditions
-from pinn.hard_conditions.probing import Probe, conditions_on_faces, equal
+from pinn.hard_conditions.probing import ROUND_OFF, conditions_on_faces, equal, largest
 from pinn.problems import Problem
-from pinn.problems.random_fields import random_field
+from pinn.problems.probing import Probe, random_field
 
 MOST_COORDINATES = 3
 """G takes the data of all faces of a cube, and of all edges in which they meet: hundreds in ten dimensions."""
@@ -46,7 +46,7 @@ def choose_conditions(hard: bool, problem: Problem, fixed_features: bool) -> Fou
     """
     if not isinstance(hard, bool):
         raise InputError(f"hard must be true or false; it was given {hard!r}.")
-    return find_conditions(problem, periodic=not fixed_features) if hard else None
+    return find_conditions(problem.copied(), periodic=not fixed_features) if hard else None
 
 
 def find_conditions(problem: Problem, periodic: bool = True) -> Found:
@@ -67,6 +67,15 @@ def find_conditions(problem: Problem, periodic: bool = True) -> Found:
         for name, constraint in problem.constraints().items()
         if constraint.region.dimension < len(problem.coordinates)
     }
+    refusal = (
+        "the problem has an ansatz of its own"
+        if type(problem).ansatz is not Problem.ansatz
+        else f"there are more than {MOST_COORDINATES} coordinates"
+        if len(problem.coordinates) > MOST_COORDINATES
+        else None
+    )
+    if refusal:
+        return Found((), {row: refusal for name in sides for row in Probe(problem, name, generator).rows({})})
     candidates: list[list[Condition]] = []
     soft: dict[str, str] = {}
     for name, region in sides.items():
@@ -86,16 +95,9 @@ def find_conditions(problem: Problem, periodic: bool = True) -> Found:
         soft |= others
         if ring:
             candidates.insert(0, ring)
-    reason = (
-        "the problem has an ansatz of its own"
-        if type(problem).ansatz is not Problem.ansatz
-        else f"there are more than {MOST_COORDINATES} coordinates"
-        if len(problem.coordinates) > MOST_COORDINATES
-        else None
-    )
     built: list[Condition] = []
     for group in candidates:
-        refusal = reason or (None if periodic or group[0].kind != "periodic" else "the network has fixed features")
+        refusal = None if periodic or group[0].kind != "periodic" else "the network has fixed features"
         refusal = refusal or _clash(problem, built, group, generator)
         if refusal:
             soft |= {condition.row: refusal for condition in group}
@@ -124,9 +126,10 @@ def _periodicity(
         zero = probe.rows({})
         single = {field: probe.rows({field: f}) for field, f in others.items()}
         for row, values in probe.rows(fields).items():
-            if equal(values, torch.zeros_like(values)) and equal(zero[row], torch.zeros_like(values)):
+            size = max(largest(rows[row]) for rows in single.values())
+            if largest(values, zero[row]) <= ROUND_OFF * size:
                 ring.append(Condition(row, "periodic", coordinate))
-                asked |= {field for field, rows in single.items() if not equal(rows[row], zero[row])}
+                asked |= {field for field, rows in single.items() if not equal(rows[row], zero[row], size)}
             else:
                 soft[row] = f"it does not vanish for every field that is periodic in {coordinate}"
     refusal = None
@@ -149,7 +152,7 @@ def _equation_is_periodic(problem: Problem, coordinate: str, generator: torch.Ge
             for end in problem.domain.intervals[coordinate]:
                 probe.points[coordinate] = torch.full_like(probe.points[coordinate], end).requires_grad_()
                 ends.append(probe.rows(fields))
-            if not all(equal(ends[0][row], ends[1][row]) for row in ends[0]):
+            if not all(equal(ends[0][row], ends[1][row], largest(ends[0][row], ends[1][row])) for row in ends[0]):
                 return False
     return True
 
@@ -172,9 +175,10 @@ def _clash(problem: Problem, built: list[Condition], group: list[Condition], gen
         zero = probe.rows({})
         with torch.enable_grad():
             rows = problem.residuals(name, probe.points, fields)
+        factors = {condition.row: abs(condition.factor) for condition in hard.conditions}
         for row in hard.rows & set(rows):
-            # Against the size of the data.
-            if not equal(rows[row] + zero[row], zero[row]):
+            # Against the size of the data, and the round-off of the random fields.
+            if not equal(rows[row], torch.zeros_like(rows[row]), largest(zero[row]) + 1e-4 * factors[row]):
                 clash = row if row not in {condition.row for condition in group} else "the conditions built in before"
                 return f"its data do not meet those of {clash}"
     return None

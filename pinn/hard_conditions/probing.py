@@ -1,66 +1,27 @@
-"""What a residual says about a field, found by putting simple fields in place of the network."""
+"""Which conditions give the value or the velocity of a field."""
 
-from collections.abc import Mapping
 from operator import itemgetter
 
 import torch
 from torch import Tensor
 
 from pinn.derivatives import partial
-from pinn.domains import Points
 from pinn.hard_conditions.ansatz import TIME, Condition, faces
 from pinn.problems import Problem
-from pinn.problems.random_fields import Field, random_field
+from pinn.problems.probing import Field, Probe, random_field
 
-POINTS = 64
-"""Of each constraint; an identity that holds at so many random ones holds everywhere."""
 ROUND_OFF = 1e-9
 """Relative: a handful of terms in float64, and derivatives of sines; a term that is there leaves one of order one."""
 
 
-class Probe:
-    """One constraint of a problem at random points of its region, in float64.
-
-    Args:
-        problem: the problem.
-        constraint: its name.
-        generator: draws the points.
-    """
-
-    def __init__(self, problem: Problem, constraint: str, generator: torch.Generator) -> None:
-        self.problem, self.constraint = problem, constraint
-        self.region = problem.constraints()[constraint].region
-        unit = torch.rand(POINTS, self.region.dimension, generator=generator, dtype=torch.float64)
-        self.points = {
-            name: values.requires_grad_(name in problem.coordinates)
-            for name, values in self.region.points(unit).items()
-        }
-
-    def rows(self, fields: Mapping[str, Field]) -> Points:
-        """Return the residuals by name, (points,) each, for the given fields; the others are zero."""
-
-        def evaluate(at: Points) -> Points:
-            # Attached to its coordinates, so that its derivatives exist.
-            nothing = torch.stack([0 * at[name] for name in self.problem.coordinates]).sum(dim=0)
-            values = {field: nothing + f(at) for field, f in fields.items()}
-            return dict.fromkeys(self.problem.fields, nothing) | values
-
-        with torch.enable_grad():
-            return self.problem.residuals(self.constraint, self.points, evaluate)
-
-    def depends_on_unknowns(self, row: Tensor) -> bool:
-        """Tell whether an unknown coefficient of the problem enters."""
-        unknowns = [parameter for parameter in self.problem.parameters() if parameter.requires_grad]
-        if not unknowns or not row.requires_grad:
-            return False
-        gradients = torch.autograd.grad(row.sum(), unknowns, allow_unused=True, retain_graph=True)
-        return any(gradient is not None for gradient in gradients)
-
-
-def equal(a: Tensor, b: Tensor) -> bool:
-    """Tell whether two rows are the same to round-off."""
-    size = max(a.abs().max().item(), b.abs().max().item(), 1.0)
+def equal(a: Tensor, b: Tensor, size: float) -> bool:
+    """Tell whether two rows are the same to round-off, where what they were computed from has this size."""
     return (a - b).abs().max().item() <= ROUND_OFF * size
+
+
+def largest(*rows: Tensor) -> float:
+    """Return the largest size of an entry."""
+    return max(row.abs().max().item() for row in rows)
 
 
 def conditions_on_faces(problem: Problem, constraint: str, generator: torch.Generator) -> dict[str, Condition | str]:
@@ -96,23 +57,25 @@ def conditions_on_faces(problem: Problem, constraint: str, generator: torch.Gene
         changes = {
             field: {key: rows[row] - zero[row] for key, rows in by_key.items()} for field, by_key in answers.items()
         }
-        fields = [field for field, change in changes.items() if not equal(change["random"], 0 * zero[row])]
-        if len(fields) != 1 or not equal(together[row] - zero[row], changes[fields[0]]["random"]):
+        # What the data lose to round-off is a millionth of what these comparisons allow.
+        size = max(largest(*change.values()) for change in changes.values()) + 1e-6 * largest(zero[row])
+        fields = [field for field, change in changes.items() if largest(change["random"]) > ROUND_OFF * size]
+        if len(fields) != 1 or not equal(together[row] - zero[row], changes[fields[0]]["random"], size):
             return "it joins several fields"
         [field] = fields
         change = changes[field]
-        if not equal(twice[field][row] - zero[row], 2 * change["random"]):
+        if not equal(twice[field][row] - zero[row], 2 * change["random"], size):
             return f"it is not linear in {field}"
         given = {key: f(probe.points) for key, f in {**simple, "random": random[field]}.items()}
         factor = change["1"].mean().item()
-        if abs(factor) > ROUND_OFF and all(equal(change[key], factor * given[key]) for key in given):
+        if abs(factor) > ROUND_OFF * size and all(equal(change[key], factor * given[key], size) for key in given):
             return Condition(row, "value", field, factor)
         if [patch.fixed for patch in patches] == start:
             slopes = {key: partial(f + 0 * probe.points[TIME], probe.points[TIME]) for key, f in given.items()}
             factor = change[TIME].mean().item()
-            if abs(factor) > ROUND_OFF and all(equal(change[key], factor * slopes[key]) for key in given):
+            if abs(factor) > ROUND_OFF * size and all(equal(change[key], factor * slopes[key], size) for key in given):
                 return Condition(row, "velocity", field, factor)
-        if abs(factor) > ROUND_OFF and not equal(change["1"], factor * given["1"]):
+        if abs(factor) > ROUND_OFF * size and not equal(change["1"], factor * given["1"], size):
             return f"its factor before {field} is not constant"
         return f"it takes derivatives of {field}"
 

@@ -18,7 +18,7 @@ from pinn.optimizers import LeastSquares, LevenbergMarquardt
 from pinn.plan.feature_scales import FeatureScale, find_scale
 from pinn.plan.slab_count import LADDER, find_slab_count
 from pinn.problems import Problem
-from pinn.problems.linearity import is_linear
+from pinn.problems.linearity import examine
 from pinn.sampling import Collocation
 from pinn.training import Stage
 from pinn.weighting import Equilibrated, Weighting
@@ -90,8 +90,10 @@ def plan(
     Raises:
         InputError: a number of slabs for a problem that cannot be marched through, or beside a network or stages.
     """
-    linear = is_linear(problem)
-    reasons = [f"{type(problem).__name__} is {'linear' if linear else 'not linear'} in its fields"]
+    linearity = examine(problem.copied())
+    linear, reasons = linearity.linear, [f"{type(problem).__name__} is linear in its fields"]
+    if not linear:
+        reasons = [f"{type(problem).__name__} is not linear, as {linearity.reason}"]
     if slabs != "auto":
         _require_slabs(slabs, problem, alone=network is None and stages is None)
     if network is None and stages is None and linear and slabs in ("auto", 1):

@@ -1,7 +1,6 @@
 """How fast random features should oscillate, found from the residuals that they leave."""
 
 import itertools
-import math
 from dataclasses import dataclass
 
 import torch
@@ -102,10 +101,7 @@ class _Search:
         self.fresh = collocation(FRESH)
         rows = Objective(self._model([1.0]), self.fresh, Equilibrated()).rows
         share = min(1.0, ROWS_PER_UNKNOWN * features * len(problem.fields) / rows)
-        # Drawn anew, not sliced: every second point of a Sobol sequence lies in one half of the box.
-        counts = {name: math.ceil(share * len(points[problem.coordinates[0]])) for name, points in self.fresh.items()}
-        thinned = Collocation(problem, collocation.sampler, 1, 1, counts, collocation.seed)
-        self.points = thinned.to(self.like)(TRAIN)
+        self.points = collocation.thinned(problem, share)(TRAIN)
 
     def residual(self, scale: Tensor) -> float:
         """Return the relative objective on fresh points after one trial at this scale."""

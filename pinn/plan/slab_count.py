@@ -52,8 +52,7 @@ def _try(problem: Problem, collocation: Collocation, time: int, count: int) -> f
     drawn = collocation(TRAIN)
     most = max(len(drawn[name][problem.coordinates[0]]) for name in interior)
     share = min(1.0, POINTS / most)
-    counts = {name: math.ceil(share * len(points[problem.coordinates[0]])) for name, points in drawn.items()}
-    thinned = Collocation(problem, collocation.sampler, 1, 1, counts, collocation.seed).to(like)
+    thinned = collocation.thinned(problem, share)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = Slabs(len(problem.coordinates), len(problem.fields), slabs=count, time=time, features=1)

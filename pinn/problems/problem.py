@@ -3,9 +3,11 @@
 import inspect
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
+import torch
 from torch import Tensor, nn
 
 from pinn.domains import Box, Points, Region
@@ -101,6 +103,23 @@ class Problem(nn.Module, metaclass=_CheckedWhenBuilt):
         if isinstance(changed, Tensor):
             changed = {self.fields[0]: changed}
         return {**outputs, **(changed or {})}
+
+    def copied(self, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float64) -> Self:
+        """Return a problem of its own that asks the same, its parameters and buffers on a device, in a precision.
+
+        A solution owns such a copy, so that solving changes nothing that was given.
+
+        Raises:
+            InputError: something in the problem cannot be copied.
+        """
+        try:
+            copy = deepcopy(self)
+        except (TypeError, RuntimeError) as error:
+            # What Python and torch say of open files, locks, and tensors that are part of a graph.
+            raise InputError(
+                f"{type(self).__name__} holds what cannot be copied, so it cannot be solved: {error}."
+            ) from error
+        return copy.to(device, dtype)
 
     def residuals(self, name: str, points: Points, fields: Callable[[Points], Points]) -> Points:
         """Evaluate one constraint.

@@ -26,7 +26,12 @@ def points_of(problem: Problem, count: int = 12, dtype: torch.dtype = torch.floa
     generator = torch.Generator().manual_seed(0)
     points = {}
     for number, (name, constraint) in enumerate(problem.constraints().items()):
-        unit = torch.rand(count + number, constraint.region.dimension, dtype=dtype, generator=generator)
+        unit = torch.rand(
+            max(count + number, len(constraint.region.parts)),
+            constraint.region.dimension,
+            dtype=dtype,
+            generator=generator,
+        )
         points[name] = constraint.region.points(unit if constraint.region.dimension else unit[:1])
     return points
 
