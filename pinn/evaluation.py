@@ -11,6 +11,7 @@ from torch.quasirandom import SobolEngine
 from pinn.domains import Box, Points
 from pinn.errors import InputError
 from pinn.model import Model
+from pinn.references import relative_errors
 
 POINTS_AT_ONCE = 16_384
 """How many points are evaluated at a time, so that memory is bounded on any grid."""
@@ -22,7 +23,8 @@ MOST_AXES = 3
 class Evaluation:
     """Everything that is known on a mesh grid, or at scattered points, from `evaluation_points`.
 
-    Each tensor has the grid's shape, or (points,) if they are scattered, and lies on the CPU.
+    Each tensor has the grid's shape, or (points,) if they are scattered, and lies on the CPU. At points outside of the
+    domain there are coordinates only; everything else is NaN.
     """
 
     coordinates: Points
@@ -31,6 +33,8 @@ class Evaluation:
     """Of the fields that the problem has a reference for, perhaps none."""
     residuals: Points
     """Of the constraints on the interior, by name, unscaled."""
+    inside: Tensor | None = None
+    """Which points lie in the domain, booleans; None for all of them."""
 
     @property
     def on_grid(self) -> bool:
@@ -38,26 +42,31 @@ class Evaluation:
         return next(iter(self.coordinates.values())).dim() == len(self.coordinates)
 
     @property
+    def residual_rms(self) -> dict[str, float]:
+        """Root of the mean square of each residual over the points of the domain."""
+        rows = {name: row if self.inside is None else row[self.inside] for name, row in self.residuals.items()}
+        return {name: row.square().mean().sqrt().item() for name, row in rows.items()}
+
+    @property
     def relative_l2(self) -> dict[str, float]:
-        """‖u - u_ref‖₂ / ‖u_ref‖₂ over the points, for each field that has a reference."""
-        return {
-            name: (torch.linalg.vector_norm(self.fields[name] - exact) / torch.linalg.vector_norm(exact)).item()
-            for name, exact in self.reference.items()
-        }
+        """‖u - u_ref‖₂ / ‖u_ref‖₂ over the points, for each field that has a reference; see `relative_errors`."""
+        return {name: error.item() for name, error in relative_errors(self.fields, self.reference).items()}
 
     @property
     def relative_l2_total(self) -> float | None:
         """The same for all these fields taken together as one vector."""
         if not self.reference:
             return None
-        difference = torch.stack([self.fields[name] - exact for name, exact in self.reference.items()])
-        exact = torch.stack(list(self.reference.values()))
-        return (torch.linalg.vector_norm(difference) / torch.linalg.vector_norm(exact)).item()
+        fields = torch.stack([self.fields[name] for name in self.reference])
+        return relative_errors({"all": fields}, {"all": torch.stack(list(self.reference.values()))})["all"].item()
 
     @property
     def max_error(self) -> dict[str, float]:
         """max |u - u_ref| over the points, for each field that has a reference."""
-        return {name: (self.fields[name] - exact).abs().max().item() for name, exact in self.reference.items()}
+        return {
+            name: (self.fields[name] - exact)[torch.isfinite(exact)].abs().max().item()
+            for name, exact in self.reference.items()
+        }
 
 
 def evaluation_points(
@@ -107,8 +116,9 @@ def evaluate(model: Model, points: Points) -> Evaluation:
         _evaluate_block(model, {name: values[start : start + size] for name, values in flat.items()})
         for start in range(0, shape.numel(), size)
     ]
-    fields, exact, residuals = (_join([block[part] for block in blocks], shape) for part in range(3))
-    return Evaluation({name: values.cpu() for name, values in points.items()}, fields, exact, residuals)
+    inside = model.problem.domain.contains(points).cpu()
+    fields, exact, residuals = (_join([block[part] for block in blocks], inside) for part in range(3))
+    return Evaluation({name: values.cpu() for name, values in points.items()}, fields, exact, residuals, inside)
 
 
 def _evaluate_block(model: Model, points: Points) -> tuple[Points, Points, Points]:
@@ -149,5 +159,7 @@ def built_in_residuals(model: Model, count: int = 1000) -> Points:
     return {name: row.detach().cpu() for name, row in rows.items() if name in model.hard.rows}
 
 
-def _join(blocks: list[Points], shape: torch.Size) -> dict[str, Tensor]:
-    return {name: torch.cat([block[name] for block in blocks]).reshape(shape).cpu() for name in blocks[0]}
+def _join(blocks: list[Points], inside: Tensor) -> dict[str, Tensor]:
+    """Return values in one piece, NaN at the points outside of the domain."""
+    whole = {name: torch.cat([block[name] for block in blocks]).reshape(inside.shape).cpu() for name in blocks[0]}
+    return {name: torch.where(inside, values, torch.nan) for name, values in whole.items()}

@@ -162,7 +162,7 @@ def evaluate(
         "relative_l2": evaluation.relative_l2,
         "relative_l2_total": evaluation.relative_l2_total,
         "max_error": evaluation.max_error,
-        "residual_rms": {name: row.square().mean().sqrt().item() for name, row in evaluation.residuals.items()},
+        "residual_rms": evaluation.residual_rms,
     }
     name = type(solution.problem).__name__
     print_errors(console, solution.problem, evaluation)

@@ -1,16 +1,18 @@
 """A solved problem: fields at any points, saved and loaded as one file."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pinn import checkpoint
+from pinn.domains import Points
 from pinn.errors import InputError
 from pinn.evaluation import POINTS_AT_ONCE, Evaluation, evaluate, evaluation_points
 from pinn.hard_conditions import Condition, HardConditions
@@ -22,6 +24,8 @@ from pinn.recipes import describe, rebuild
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 """Precisions that a model can have, by name."""
+
+Outside = Literal["nan", "raise", "extrapolate"]
 
 Number = Tensor | np.ndarray[Any, Any] | float
 
@@ -49,15 +53,25 @@ class Solution:
         """The problem that was solved."""
         return self.model.problem
 
-    def __call__(self, **coordinates: Number | Sequence[float]) -> dict[str, Tensor]:
+    def __call__(self, outside: Outside = "nan", **coordinates: Number | Sequence[float]) -> dict[str, Tensor]:
         """Return every field by name at points given by coordinate.
 
         Numbers, sequences, arrays and tensors are broadcast to one shape, which the fields have too. Where a given
         tensor requires grad, the fields can be differentiated by it with `pinn.derivatives`.
 
+        Args:
+            outside: what the fields are at points outside of the domain, of which the solution knows nothing: `nan`,
+                with a warning; `extrapolate` takes what the network says there; `raise` refuses such points.
+            coordinates: all of them, by name.
+
         Raises:
-            InputError: a coordinate is missing or unknown.
+            InputError: a coordinate is missing or unknown, or points lie outside and are to be refused.
+
+        Warns:
+            UserWarning: points lie outside, and the fields are NaN there.
         """
+        if outside not in get_args(Outside):
+            raise InputError(f"outside must be one of {', '.join(get_args(Outside))}; it was given {outside!r}.")
         names = self.problem.coordinates
         if set(coordinates) != set(names):
             raise InputError(
@@ -73,7 +87,24 @@ class Solution:
                 self.model.fields(dict(zip(names, parts, strict=True)))
                 for parts in zip(*(value.split(POINTS_AT_ONCE) for value in flat), strict=True)
             ]
-            return {name: torch.cat([block[name] for block in blocks]).reshape(shape) for name in self.problem.fields}
+            fields = {name: torch.cat([block[name] for block in blocks]) for name in self.problem.fields}
+            if outside != "extrapolate":
+                fields = self._inside(dict(zip(names, flat, strict=True)), fields, refuse=outside == "raise")
+            return {name: values.reshape(shape) for name, values in fields.items()}
+
+    def _inside(self, points: Points, fields: Points, *, refuse: bool) -> Points:
+        """Return the fields, NaN at points outside of the domain, of which there is one warning; or refuse those."""
+        domain = self.problem.domain
+        inside = domain.contains(points)
+        if inside.all():
+            return fields
+        first = int((~inside).nonzero()[0])
+        at = ", ".join(f"{name}={values[first].item():.6g}" for name, values in points.items())
+        said = f"{int((~inside).sum())} of {len(inside)} points lie outside of {domain}, the first at {at}"
+        if refuse:
+            raise InputError(f"{said}; the solution knows nothing of them.")
+        warnings.warn(f"{said}; the fields are NaN there. Say outside='extrapolate' to have them.", stacklevel=3)
+        return {name: torch.where(inside, values, torch.nan) for name, values in fields.items()}
 
     def evaluate(self, grid: int | Mapping[str, int]) -> Evaluation:
         """Return fields, reference, errors and residuals on a mesh grid with so many nodes a coordinate.

@@ -179,7 +179,7 @@ BAD_REGIONS = [
     (lambda: BOX.face(z=0), "no coordinate 'z'; it has x, y, t"),
     (lambda: BOX.boundary("z"), "no coordinate 'z'"),
     (lambda: Box(t=(0, 1)).boundary(), "no coordinate but time"),
-    (lambda: BOX.point(x=0), "needs a value for each of x, y, t.*use at"),
+    (lambda: BOX.point(x=0), "needs a value for each of x, y, t.*is at"),
     (lambda: BOX.at(), "needs a value of at least one coordinate"),
     (lambda: BOX.at(x=7), "x=7 lies outside .*choose x from -1 to 3"),
     (lambda: BOX.at(z=7), "no coordinate 'z'"),

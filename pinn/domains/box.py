@@ -123,8 +123,15 @@ class Box:
         return {name: sizes[name] for name in self.coordinates}
 
     def contains(self, points: Points) -> Tensor:
-        """Tell for each point whether it lies in the closed box: a boolean tensor of shape (points,)."""
-        inside = [(points[name] >= lower) & (points[name] <= upper) for name, (lower, upper) in self.intervals.items()]
+        """Tell for each point whether it lies in the closed box: booleans of the shape of the points.
+
+        An end that was rounded to float32 belongs to the box.
+        """
+        inside = []
+        for name, (lower, upper) in self.intervals.items():
+            x = points[name]
+            margin = min(torch.finfo(torch.float32).eps * max(abs(lower), abs(upper)), 1e-3 * (upper - lower))
+            inside.append((x >= lower - margin) & (x <= upper + margin))
         return torch.stack(inside).all(dim=0)
 
     def _known(self, name: str) -> None:

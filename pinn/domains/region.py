@@ -63,18 +63,18 @@ class Region(ABC):
                 return _whole(shares)
             small |= smaller
 
+    @abstractmethod
     def points(self, unit: Tensor) -> Points:
         """Map numbers in the unit cube, shape (points, dimension), to named points and normals, each (points,)."""
-        return self.place(unit.split(self.shares(len(unit))))
+
+    def place(self, units: Sequence[Tensor]) -> Points:
+        """Do the same with numbers of its own for each part, (points, dimension) each."""
+        return self.points(torch.cat(list(units)))
 
     def scattered(self, count: int, generator: torch.Generator) -> Points:
         """Return so many random points in float64, on the CPU, but no fewer than there are parts."""
         rows = max(count, len(self.parts))
         return self.points(torch.rand(rows, self.dimension, generator=generator, dtype=torch.float64))
-
-    @abstractmethod
-    def place(self, units: Sequence[Tensor]) -> Points:
-        """Do the same with numbers of its own for each part: (points, dimension) each."""
 
     def image(self, points: Points) -> Points | None:
         """Return the points that a condition at two places compares with `points`; a region without any has None."""
@@ -119,9 +119,9 @@ class Patch(Region):
         sign = -1.0 if value == self.intervals[face][0] else 1.0
         return {name: sign if name == face else 0.0 for name in self.coordinates}
 
-    def place(self, units: Sequence[Tensor]) -> Points:
+    def points(self, unit: Tensor) -> Points:
         """Map (points, free coordinates) affinely onto the patch."""
-        return self.named(self.rows(torch.cat(list(units))))
+        return self.named(self.rows(unit))
 
     def rows(self, unit: Tensor) -> Tensor:
         """Return the same points as a matrix: a column for each coordinate, then for each component of the normal."""
@@ -156,6 +156,10 @@ class Union(Region):
         """The patches."""
         return self._parts
 
+    def points(self, unit: Tensor) -> Points:
+        """Give each part its share of the rows, in order."""
+        return self.place(unit.split(self.shares(len(unit))))
+
     def place(self, units: Sequence[Tensor]) -> Points:
         """Place the points of every part, one part after another."""
         # Matrices, because a cube of a hundred dimensions has two hundred faces of a hundred coordinates each.
@@ -178,9 +182,9 @@ class Periodic(Region):
         self.coordinates, self.normals = face.coordinates, ()
         self.dimension, self.measure = face.dimension, face.measure
 
-    def place(self, units: Sequence[Tensor]) -> Points:
+    def points(self, unit: Tensor) -> Points:
         """Place points on the lower face."""
-        points = self.face.place(units)
+        points = self.face.points(unit)
         return {name: points[name] for name in self.coordinates}
 
     def image(self, points: Points) -> Points:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from pinn.domains import Points
 from pinn.objective import Objective
+from pinn.references import relative_errors
 
 Row = dict[str, float]
 """Names and values of one row of history."""
@@ -61,9 +62,7 @@ class HeldOut:
     def _errors(self) -> dict[str, Tensor]:
         if not self.exact:
             return {}
-        fields = self.objective.model.fields(self.interior)
-        norm = torch.linalg.vector_norm
-        return {name: norm(fields[name] - exact) / norm(exact) for name, exact in self.exact.items()}
+        return relative_errors(self.objective.model.fields(self.interior), self.exact)
 
 
 def columns(history: list[Row]) -> dict[str, list[float]]:
