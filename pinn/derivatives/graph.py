@@ -8,6 +8,7 @@ independent of it; but both slices lie above the value ``xy``. Two columns do as
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.autograd.graph import Node, get_gradient_edge
 
@@ -27,10 +28,20 @@ def refuse_copies(fields: Sequence[Tensor], unused: Sequence[Tensor], among: Seq
             one, so that a function of r alone is independent of θ although both were computed from x and y.
 
     Raises:
-        CoordinateError: a field and an unused coordinate were computed from the same entries of the same tensor.
+        CoordinateError: a field and an unused coordinate were computed from the same entries of the same tensor, or the
+            coordinate shows the very memory of another one that the field was computed from.
     """
+    if leaves := [coordinate for coordinate in unused if coordinate.is_leaf]:
+        used = {_memory(variable) for variable in _variables(_below(fields, stop=set()))}
+        for coordinate in leaves:
+            if _memory(coordinate) in used:
+                raise CoordinateError(
+                    f"the field was not computed from this coordinate of shape {tuple(coordinate.shape)}, but from "
+                    "another one in the same memory: the coordinate is a detached copy; pass the tensor that entered "
+                    "the field, or clone() it if it is meant to be a variable of its own"
+                )
     for coordinate in unused:
-        if coordinate.is_leaf:  # computed from nothing, so that nothing can be shared
+        if coordinate.is_leaf:  # computed from nothing, so that nothing else can be shared
             continue
         below_coordinate = _below([coordinate], stop=set())
         named = {_value(other) for other in among}
@@ -45,6 +56,17 @@ def refuse_copies(fields: Sequence[Tensor], unused: Sequence[Tensor], among: Seq
 def _value(tensor: Tensor) -> Value:
     edge = get_gradient_edge(tensor)
     return edge.node, edge.output_nr
+
+
+def _variables(values: Users) -> list[Tensor]:
+    """The tensors without a history among the values."""
+    accumulators: list[Any] = [node for node, _ in values if node.name() == "torch::autograd::AccumulateGrad"]
+    return [accumulator.variable for accumulator in accumulators]
+
+
+def _memory(tensor: Tensor) -> tuple[int, int, torch.Size, tuple[int, ...]]:
+    """What tells whether two tensors show the same entries of the same memory, without looking at them."""
+    return tensor.untyped_storage()._cdata, tensor.storage_offset(), tensor.shape, tensor.stride()
 
 
 def _below(tensors: Sequence[Tensor], stop: set[Value]) -> Users:

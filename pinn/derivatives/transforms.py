@@ -88,7 +88,7 @@ def _transform(function: Function, operator: Callable[[Any, tuple[Tensor, ...]],
 def _variable(coordinate: Tensor) -> Tensor:
     """The coordinate as a value of its own in the graph, connected to where it came from."""
     check_real(coordinate, "coordinate")
-    return coordinate.view_as(coordinate) if coordinate.requires_grad else coordinate.detach().requires_grad_()
+    return coordinate.view_as(coordinate) if coordinate.requires_grad else coordinate.clone().requires_grad_()
 
 
 def _coordinates(variables: tuple[Tensor, ...]) -> Coordinates:

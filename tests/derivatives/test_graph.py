@@ -5,7 +5,7 @@ import torch
 from geometry import coordinates
 from torch import Tensor
 
-from pinn.derivatives import CoordinateError, divergence, gradient, jacobian, laplacian, partial, polar
+from pinn.derivatives import CoordinateError, divergence, gradient, jacobian, laplacian, partial, partial_of, polar
 
 ROWS = torch.linspace(0.1, 1.5, 15, dtype=torch.float64).reshape(5, 3).requires_grad_()
 ZERO = torch.zeros(5, dtype=torch.float64)
@@ -148,6 +148,20 @@ def test_every_unused_coordinate_is_looked_at():
         gradient(x**2, (y, x.clone()))
 
 
-def test_a_detached_copy_cannot_be_told_from_a_coordinate_that_is_not_used():
+def test_a_detached_copy_in_the_same_memory_is_refused():
     (x,) = coordinates(1, points=4, seed=0)
-    assert torch.equal(partial(x**2, x.detach().requires_grad_()), torch.zeros_like(x))
+    for u in (x**2, partial(x**3, x)):
+        with pytest.raises(CoordinateError, match="in the same memory: the coordinate is a detached copy"):
+            partial(u, x.detach().requires_grad_())
+    # Two columns of one tensor are two coordinates.
+    xy = torch.rand(4, 2)
+    first, second = (column.detach().requires_grad_() for column in xy.unbind(-1))
+    assert torch.equal(partial(first**2, second), torch.zeros(4))
+    with pytest.raises(CoordinateError, match="in the same memory"):
+        partial(first**2, xy[:, 0].requires_grad_())
+
+
+def test_a_clone_cannot_be_told_from_a_coordinate_that_is_not_used():
+    (x,) = coordinates(1, points=4, seed=0)
+    assert torch.equal(partial(x**2, x.detach().clone().requires_grad_()), torch.zeros_like(x))
+    assert torch.equal(partial_of(lambda x, y: x**2, 1)(x.detach(), x.detach()), torch.zeros_like(x))
