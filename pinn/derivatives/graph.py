@@ -66,7 +66,7 @@ def _variables(values: Users) -> list[Tensor]:
 
 def _memory(tensor: Tensor) -> tuple[int, int, torch.Size, tuple[int, ...]]:
     """What tells whether two tensors show the same entries of the same memory, without looking at them."""
-    return tensor.untyped_storage()._cdata, tensor.storage_offset(), tensor.shape, tensor.stride()
+    return tensor.untyped_storage()._cdata, int(tensor.storage_offset()), tensor.shape, tensor.stride()
 
 
 def _below(tensors: Sequence[Tensor], stop: set[Value]) -> Users:
