@@ -188,7 +188,12 @@ class Collocation(nn.Module):
         """
         counts = {name: max(len(sizes), ceil(share * sum(sizes))) for name, sizes in self.sizes.items()}
         thin = Collocation(problem, self.sampler, 1, 1, counts, self.seed)
+        thin.leave_out([name for name in counts if name not in self.regions])
         return thin.to(next(self.buffers()))
+
+    def more_or_fewer(self, problem: Problem, factor: float, draw: int) -> dict[str, Points]:
+        """Return a draw of about this factor times as many points, each constraint having its share."""
+        return self.thinned(problem, factor)(draw) if factor < 1 else self(draw, sets=ceil(factor))
 
     def leave_out(self, names: Sequence[str]) -> None:
         """Draw no more points of these constraints."""

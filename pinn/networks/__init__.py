@@ -1,5 +1,6 @@
 """Plain modules that map points (points, inputs) to outputs (points, outputs). They know no PDE."""
 
+from pinn.networks.corrected import Corrected
 from pinn.networks.mlp import MLP
 from pinn.networks.periodic_inputs import PeriodicInputs
 from pinn.networks.random_features import RandomFeatures
@@ -7,4 +8,4 @@ from pinn.networks.refined import Refined
 from pinn.networks.scaled import Scaled
 from pinn.networks.slabs import Slabs
 
-__all__ = ["MLP", "PeriodicInputs", "RandomFeatures", "Refined", "Scaled", "Slabs"]
+__all__ = ["MLP", "Corrected", "PeriodicInputs", "RandomFeatures", "Refined", "Scaled", "Slabs"]

@@ -40,21 +40,23 @@ def random_field(problem: Problem, generator: torch.Generator, periodic: Collect
 
 
 class Probe:
-    """One constraint of a problem at random points of its region, in float64.
+    """One constraint of a problem at some points, in float64.
 
     Args:
         problem: the problem, on the CPU.
         constraint: its name.
-        generator: draws the points.
-        count: of points, at least.
+        points: where; random ones of its region, if a generator is given instead.
+        count: of random points, at least.
     """
 
-    def __init__(self, problem: Problem, constraint: str, generator: torch.Generator, count: int = POINTS) -> None:
+    def __init__(
+        self, problem: Problem, constraint: str, points: Points | torch.Generator, count: int = POINTS
+    ) -> None:
         self.problem, self.constraint = problem, constraint
         self.region = problem.constraints()[constraint].region
+        given = self.region.scattered(count, points) if isinstance(points, torch.Generator) else points
         self.points = {
-            name: values.requires_grad_(name in problem.coordinates)
-            for name, values in self.region.scattered(count, generator).items()
+            name: values.detach().requires_grad_(name in problem.coordinates) for name, values in given.items()
         }
 
     def rows(self, fields: Mapping[str, Field]) -> Points:

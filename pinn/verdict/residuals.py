@@ -1,0 +1,134 @@
+"""What a solution leaves of each residual, relative to what a change of its fields would leave."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pinn.domains import Points
+from pinn.marching import Marching
+from pinn.model import Model
+from pinn.problems.linearity import field_scales
+from pinn.problems.probing import Field, random_field
+
+STEP = 1e-4
+"""Relative change of the fields by which the answer of a residual is measured, and divided by again."""
+POINTS = 500
+"""Of the interior, at which the size of a field is measured."""
+ZERO = 1e-12
+"""A field is zero to round-off if it is so much smaller than what conditions and sources ask of it."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """What is left of one residual r of the fields u.
+
+    Attributes:
+        rms: root of the mean square of r.
+        size: that of its answer to a change of u by its own size, (r(u + εδ) - r(u)) / ε.
+        place: where |r| is largest, by coordinate.
+    """
+
+    rms: float
+    size: float
+    place: dict[str, float]
+
+    @property
+    def relative(self) -> float:
+        """Return rms / size: 0.01 is what a change of the fields by one part in a hundred would leave."""
+        return self.rms / self.size if self.size else float("inf") if self.rms else 0.0
+
+
+def field_sizes(model: Model) -> dict[str, float]:
+    """Return the root of the mean square of each field; of one that is zero, what conditions and sources ask of it."""
+    problem = model.problem
+    like = next(model.parameters())
+    scattered = problem.domain.interior.scattered(POINTS, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        fields = model.fields({name: values.to(like) for name, values in scattered.items()})
+    asked = {name: scales[-1] for name, scales in field_scales(problem.copied()).items()}
+    found = {name: values.square().mean().sqrt().item() for name, values in fields.items()}
+    return {name: size if size > ZERO * asked[name] else asked[name] for name, size in found.items()}
+
+
+def relative_residuals(model: Model, points: Mapping[str, Points]) -> dict[str, Left]:
+    """Return what is left of every residual by name, in the whole domain and with the true initial conditions.
+
+    The change δ of a field u of size s is s g + h u, with smooth random g and h: smooth and as fast as u itself. Fields
+    that are marched through slabs of time have further rows, `<name> between slabs`.
+
+    Args:
+        model: its parameters do not require grad.
+        points: of every constraint, by its name.
+    """
+    sizes = field_sizes(model)
+    generator = torch.Generator().manual_seed(1)
+    changes = [{name: random_field(model.problem, generator) for name in sizes} for _ in range(2)]
+    found: dict[str, Left] = {}
+    for constraint, quantities in points.items():
+        at = {
+            key: values.detach().requires_grad_(key in model.problem.coordinates) for key, values in quantities.items()
+        }
+        rows = _rows(model, constraint, at)
+        answers = dict.fromkeys(rows, 0.0)
+        for name in sizes:
+            for change in _changes(name, sizes[name], changes):
+                for row, values in _rows(model, constraint, at, change).items():
+                    answers[row] += ((values - rows[row]) / STEP).square().mean().item()
+        for row, values in rows.items():
+            found[row] = Left(_rms(values), answers[row] ** 0.5, _place(model, at, values))
+            if isinstance(model, Marching) and constraint in model.initial:
+                found |= _between_slabs(model, constraint, row, at, found[row].size)
+    return found
+
+
+Change = tuple[str, Field, Field]
+"""The field that is changed, and g and h of its change g + h u."""
+
+
+def _changes(name: str, size: float, drawn: list[dict[str, Field]]) -> list[Change]:
+    """Return the changes s g and h u of one field."""
+    g, h = (fields[name] for fields in drawn)
+    return [(name, lambda at: size * g(at), _nothing), (name, _nothing, h)]
+
+
+def _nothing(at: Points) -> Tensor:
+    return torch.zeros_like(next(iter(at.values())))
+
+
+def _rows(model: Model, constraint: str, points: Points, change: Change | None = None) -> Points:
+    """Return the residuals of one constraint, (points,) each, where one field may be changed a little."""
+
+    def fields(at: Points) -> Points:
+        known = model.fields(at)
+        if change is None:
+            return known
+        name, g, h = change
+        return {**known, name: known[name] + STEP * (g(at) + h(at) * known[name])}
+
+    with torch.enable_grad():
+        rows = model.problem.residuals(constraint, points, fields)
+    return {row: values.detach() for row, values in rows.items() if row not in model.hard.rows}
+
+
+def _between_slabs(model: Marching, constraint: str, row: str, points: Points, size: float) -> dict[str, Left]:
+    """Return what one initial condition leaves where the slabs of time meet."""
+    pieces = []
+    for slab in range(1, len(model.slabs)):
+        with model.slabs.evaluating(slab), torch.enable_grad():
+            pieces.append((model.place(points), model(constraint, points)[row].detach()))
+    if not pieces:
+        return {}
+    at, worst = max(pieces, key=lambda piece: _rms(piece[1]))
+    rms = max(_rms(values) for _, values in pieces)
+    return {f"{row} between slabs": Left(rms, size, _place(model, at, worst))}
+
+
+def _rms(values: Tensor) -> float:
+    return values.square().mean().sqrt().item()
+
+
+def _place(model: Model, points: Points, values: Tensor) -> dict[str, float]:
+    worst = int(torch.where(values.isfinite(), values.abs(), torch.inf).argmax())
+    return {name: points[name][worst].item() for name in model.problem.coordinates}
