@@ -57,7 +57,8 @@ class Corrected(nn.Module):
         self.register_buffer("directions", spread * directions)
         phases = torch.rand(features, generator=generator, dtype=torch.float64)
         self.register_buffer("phases", 2 * math.pi * phases)
-        self.output = nn.Linear(features, outputs, bias=False)
+        # Without the weights that a layer draws, and throws away here, from everybody's generator.
+        self.output = nn.utils.skip_init(nn.Linear, features, outputs, bias=False)
         nn.init.zeros_(self.output.weight)
 
     def select(self, part: str | None) -> None:

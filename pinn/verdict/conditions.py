@@ -71,16 +71,12 @@ def what_is_missing(problem: Problem) -> list[str]:
         problem: on the CPU, in float64.
     """
     generator = torch.Generator().manual_seed(0)
-    interior = [
-        name
-        for name, constraint in problem.constraints().items()
-        if constraint.region.dimension == len(problem.coordinates)
-    ]
     missing = []
     counts = count_conditions(problem)
+    without = fields_without_equation(problem)
     for field in problem.fields:
         few = [count for count in counts if count.field == field and count.conditions < count.order]
-        if not any(_dependent_rows(problem, name, field, generator) for name in interior):
+        if field in without:
             missing.append(f"{field} is in no equation")
         elif all(count.order < 2 for count in few) and not any(
             _sees_constants(problem, name, field, generator) for name in problem.constraints()
@@ -89,6 +85,25 @@ def what_is_missing(problem: Problem) -> list[str]:
         else:
             missing += [str(count) for count in few]
     return missing
+
+
+def fields_without_equation(problem: Problem) -> list[str]:
+    """Return the fields that no residual on the interior depends on.
+
+    Args:
+        problem: on the CPU, in float64.
+    """
+    generator = torch.Generator().manual_seed(0)
+    interior = [
+        name
+        for name, constraint in problem.constraints().items()
+        if constraint.region.dimension == len(problem.coordinates)
+    ]
+    return [
+        field
+        for field in problem.fields
+        if not any(_dependent_rows(problem, name, field, generator) for name in interior)
+    ]
 
 
 def _sides(region: Region, coordinate: str) -> int:

@@ -60,11 +60,12 @@ def find_contradictions(problem: Problem) -> list[Contradiction]:
     draws = [{name: random_field(problem, generator) for name in problem.fields} for _ in range(DRAWS)]
     sides = [(name, patch, _data(problem, name, patch, generator)) for name, patch in _sides(problem)]
     found: list[Contradiction] = []
-    for (first, side, data), (second, other, more) in itertools.combinations(sides, 2):
+    # A side stands beside itself too, for a constraint may have several residuals.
+    for (first, side, data), (second, other, more) in itertools.combinations_with_replacement(sides, 2):
         if (meeting := _intersection(side, other)) is not None:
             at = meeting.scattered(POINTS, generator)
             one, another = (_answers(problem, *each, at, draws) for each in ((first, side), (second, other)))
-            for r, s, index in _disagreeing(one, another, {**data, **more}, same=first == second):
+            for r, s, index in _disagreeing(one, another, {**data, **more}, itself=(first, side) == (second, other)):
                 place = {name: at[name][index].item() for name in problem.coordinates}
                 found.append(Contradiction((r.row, s.row), place, _values(r, s, index), len(meeting.fixed) == 1))
     # Where two conditions contradict each other on a whole side, they do at its corners.
@@ -130,12 +131,11 @@ def _one(at: Points) -> Tensor:
 
 
 def _disagreeing(
-    first: dict[str, _Answer], second: dict[str, _Answer], data: dict[str, float], *, same: bool
+    first: dict[str, _Answer], second: dict[str, _Answer], data: dict[str, float], *, itself: bool
 ) -> Iterator[tuple[_Answer, _Answer, int]]:
     """Yield pairs of residuals about one quantity with other data, and the point where they differ most."""
-    for r, s in itertools.product(first.values(), second.values()):
-        if same and r.row != s.row:
-            continue
+    pairs = itertools.combinations(first.values(), 2) if itself else itertools.product(first.values(), second.values())
+    for r, s in pairs:
         squares = s.change.square().sum(dim=0)
         c = (r.change * s.change).sum(dim=0) / squares
         alike = (r.change - c * s.change).abs().amax(dim=0) <= ROUND_OFF * r.change.abs().amax(dim=0)

@@ -1,6 +1,6 @@
 """What a solution leaves of each residual, relative to what a change of its fields would leave."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -27,11 +27,13 @@ class Left:
     Attributes:
         rms: root of the mean square of r.
         size: that of its answer to a change of u by its own size, (r(u + εδ) - r(u)) / ε.
+        data: that of what zero fields leave, r(0): sources and given values.
         place: where |r| is largest, by coordinate.
     """
 
     rms: float
     size: float
+    data: float
     place: dict[str, float]
 
     @property
@@ -59,7 +61,7 @@ def relative_residuals(model: Model, points: Mapping[str, Points]) -> dict[str, 
     that are marched through slabs of time have further rows, `<name> between slabs`.
 
     Args:
-        model: its parameters do not require grad.
+        model: the solution.
         points: of every constraint, by its name.
     """
     sizes = field_sizes(model)
@@ -76,43 +78,41 @@ def relative_residuals(model: Model, points: Mapping[str, Points]) -> dict[str, 
             for change in _changes(name, sizes[name], changes):
                 for row, values in _rows(model, constraint, at, change).items():
                     answers[row] += ((values - rows[row]) / STEP).square().mean().item()
+        zero = _rows(model, constraint, at, _zero)
         for row, values in rows.items():
-            found[row] = Left(_rms(values), answers[row] ** 0.5, _place(model, at, values))
+            found[row] = Left(_rms(values), answers[row] ** 0.5, _rms(zero[row]), _place(model, at, values))
             if isinstance(model, Marching) and constraint in model.initial:
-                found |= _between_slabs(model, constraint, row, at, found[row].size)
+                found |= _between_slabs(model, constraint, row, at, found[row])
     return found
 
 
-Change = tuple[str, Field, Field]
-"""The field that is changed, and g and h of its change g + h u."""
-
-
-def _changes(name: str, size: float, drawn: list[dict[str, Field]]) -> list[Change]:
-    """Return the changes s g and h u of one field."""
+def _changes(name: str, size: float, drawn: list[dict[str, Field]]) -> list[Callable[[Points, Points], Points]]:
+    """Return what makes the fields u + ε s g and u + ε h u from points and fields, of one field."""
     g, h = (fields[name] for fields in drawn)
-    return [(name, lambda at: size * g(at), _nothing), (name, _nothing, h)]
+    return [
+        lambda at, fields: {**fields, name: fields[name] + STEP * size * g(at)},
+        lambda at, fields: {**fields, name: fields[name] + STEP * h(at) * fields[name]},
+    ]
 
 
-def _nothing(at: Points) -> Tensor:
-    return torch.zeros_like(next(iter(at.values())))
-
-
-def _rows(model: Model, constraint: str, points: Points, change: Change | None = None) -> Points:
-    """Return the residuals of one constraint, (points,) each, where one field may be changed a little."""
-
-    def fields(at: Points) -> Points:
-        known = model.fields(at)
-        if change is None:
-            return known
-        name, g, h = change
-        return {**known, name: known[name] + STEP * (g(at) + h(at) * known[name])}
-
+def _rows(
+    model: Model,
+    constraint: str,
+    points: Points,
+    change: Callable[[Points, Points], Points] = lambda at, fields: fields,
+) -> Points:
+    """Return the residuals of one constraint, (points,) each, where the fields may be changed."""
     with torch.enable_grad():
-        rows = model.problem.residuals(constraint, points, fields)
+        rows = model.problem.residuals(constraint, points, lambda at: change(at, model.fields(at)))
     return {row: values.detach() for row, values in rows.items() if row not in model.hard.rows}
 
 
-def _between_slabs(model: Marching, constraint: str, row: str, points: Points, size: float) -> dict[str, Left]:
+def _zero(at: Points, fields: Points) -> Points:
+    """Return fields that are zero."""
+    return {name: 0 * values for name, values in fields.items()}
+
+
+def _between_slabs(model: Marching, constraint: str, row: str, points: Points, first: Left) -> dict[str, Left]:
     """Return what one initial condition leaves where the slabs of time meet."""
     pieces = []
     for slab in range(1, len(model.slabs)):
@@ -122,7 +122,7 @@ def _between_slabs(model: Marching, constraint: str, row: str, points: Points, s
         return {}
     at, worst = max(pieces, key=lambda piece: _rms(piece[1]))
     rms = max(_rms(values) for _, values in pieces)
-    return {f"{row} between slabs": Left(rms, size, _place(model, at, worst))}
+    return {f"{row} between slabs": Left(rms, first.size, first.data, _place(model, at, worst))}
 
 
 def _rms(values: Tensor) -> float:

@@ -5,13 +5,14 @@ import time
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Literal
 
 import torch
 
 from pinn.model import Model
 from pinn.sampling import Collocation
-from pinn.verdict.conditions import what_is_missing
+from pinn.verdict.conditions import fields_without_equation, what_is_missing
 from pinn.verdict.contradictions import Contradiction, find_contradictions
 from pinn.verdict.correction import Correction, find_correction
 from pinn.verdict.determinacy import Determinacy, find_determinacy
@@ -26,7 +27,7 @@ all but a few in a hundred, so that an error above a tenth is never called solve
 MET = 3e-2
 """The largest relative residual of a solution: what a change of the fields by so much would leave."""
 CONTRADICTED = 1e-2
-"""Relative residual that must be left where no field can meet all conditions."""
+"""Of a source or of given values, what must be left where no field can meet all conditions."""
 HELD_OUT = -1
 """Number of the draw of points that no step trains on."""
 
@@ -98,18 +99,15 @@ def judge(
     device = next(model.parameters()).device
     own = deepcopy(model).to(torch.float64)
     collocation = deepcopy(collocation).to(device, torch.float64)
-    unknown = {name for name, parameter in own.problem.named_parameters() if parameter.requires_grad}
-    own.requires_grad_(False)
     problem = own.problem.copied()
     left = relative_residuals(own, collocation(HELD_OUT))
-    correction, determinacy, still_left = None, None, math.inf
+    correction, determinacy, still_left = None, None, ("", 0.0)
     finite = all(math.isfinite(each.rms) for each in left.values())
     if estimate and finite:
-        for name, parameter in own.problem.named_parameters():
-            parameter.requires_grad_(name in unknown)
         correction = find_correction(own, collocation, weights, seed=_other(seed, 1))
         after = relative_residuals(correction.model, collocation(HELD_OUT))
-        still_left = max(_ratio(after[name].rms, each.size) for name, each in left.items())
+        shares = {name: _share_of_data(min(each.rms, after[name].rms), each.data) for name, each in left.items()}
+        still_left = max(shares.items(), key=itemgetter(1))
         determinacy = find_determinacy(own, collocation, left, field_sizes(own), seed=_other(seed, 2))
     found = _Found(
         left=left,
@@ -119,6 +117,7 @@ def judge(
         contradictions=find_contradictions(problem),
         jumps=find_jumps(problem),
         missing=what_is_missing(problem) if determinacy is not None and determinacy.free else [],
+        without_equation=fields_without_equation(problem),
     )
     status, reason = found.verdict()
     return Verdict(
@@ -143,16 +142,18 @@ class _Found:
     """Everything that is known of a solution.
 
     Attributes:
-        still_left: what the correction leaves of the worst residual, relative to the size that it had.
+        still_left: the residual of which neither the solution nor its correction takes away the source or the data, and
+            the share of them that is left.
     """
 
     left: dict[str, Left]
-    still_left: float
+    still_left: tuple[str, float]
     correction: Correction | None
     determinacy: Determinacy | None
     contradictions: list[Contradiction]
     jumps: list[Jump]
     missing: list[str]
+    without_equation: list[str]
 
     def verdict(self) -> tuple[Status, str]:
         """Return the status and why, the gravest first."""
@@ -163,10 +164,16 @@ class _Found:
             return "not solved", f"{worst} is not finite{_near(self.left[worst])}"
         if whole := [each for each in self.contradictions if each.whole]:
             return "contradictory", f"{whole[0]}; no field can meet both, take one of them away"
+        if self.without_equation:
+            return "not determined", f"{', '.join(self.without_equation)}: no equation on the interior names this field"
         if self.determinacy is not None and self.determinacy.free:
             hint = "; ".join(self.missing) or ILL_POSED
-            if self.determinacy.exactly_free and min(most, self.still_left) > CONTRADICTED:
-                return "contradictory", f"no field meets all conditions, {missed}; and nothing fixes the rest: {hint}"
+            row, share = self.still_left
+            if self.determinacy.exactly_free and share > CONTRADICTED:
+                return "contradictory", (
+                    f"no field meets all conditions: {_share(share)} of what {row} asks for is always left; what can "
+                    f"be met leaves the fields open: {hint}"
+                )
             return "not determined", f"other fields meet all conditions as well: {hint}"
         leading = [jump for jump in self.jumps if jump.leading]
         if leading:
@@ -201,8 +208,9 @@ ILL_POSED = "is it ill-posed, as heat conduction backwards in time is, or in res
 REMEDY = "Give it more seconds, points or features, or another training"
 
 
-def _ratio(left: float, size: float) -> float:
-    return left / size if size else math.inf if left else 0.0
+def _share_of_data(left: float, data: float) -> float:
+    """Return which share of a source or of data is left; zero where there are none."""
+    return left / data if 0 < data < math.inf else 0.0
 
 
 def _comparable(value: float) -> float:
