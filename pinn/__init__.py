@@ -10,15 +10,30 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pinn.domains import Box
     from pinn.errors import InputError
+    from pinn.inspection import check
     from pinn.networks import MLP
     from pinn.problems import Constraint, Problem
     from pinn.references import Exact
     from pinn.solution import Solution, load
     from pinn.solver import solve
     from pinn.training import Stage
+    from pinn.verdict import Verdict
 
 __version__ = "0.1.0"
-__all__ = ["MLP", "Box", "Constraint", "Exact", "InputError", "Problem", "Solution", "Stage", "load", "solve"]
+__all__ = [
+    "MLP",
+    "Box",
+    "Constraint",
+    "Exact",
+    "InputError",
+    "Problem",
+    "Solution",
+    "Stage",
+    "Verdict",
+    "check",
+    "load",
+    "solve",
+]
 
 _HOMES = {
     "Box": "pinn.domains",
@@ -29,6 +44,8 @@ _HOMES = {
     "Problem": "pinn.problems",
     "Solution": "pinn.solution",
     "Stage": "pinn.training",
+    "Verdict": "pinn.verdict",
+    "check": "pinn.inspection",
     "load": "pinn.solution",
     "solve": "pinn.solver",
 }

@@ -49,10 +49,11 @@ def save_figures(
     if has_profiles(evaluation):
         figures["profiles"] = plot_profiles(evaluation, title)
     folder.mkdir(parents=True, exist_ok=True)
-    return [_save(figure, folder / f"{name}.png") for name, figure in figures.items()]
+    return [write_figure(figure, folder / f"{name}.png") for name, figure in figures.items()]
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def write_figure(figure: Figure, path: Path) -> Path:
+    """Write a figure as a PNG file, in one piece, and return where it is."""
     with style():
         write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=DPI, bbox_inches="tight"))
     return path

@@ -73,7 +73,7 @@ def examine(problem: Problem) -> Linearity:
                 values = torch.stack([none, a[row], b[row], c[row]])
                 defect = c[row] - a[row] - 2 * (b[row] - none)
                 if not torch.isfinite(values).all() or defect.abs().max() > ROUND_OFF * values.abs().max():
-                    fields = ", ".join(f"{name} of size {size:.0e}" for name, size in sizes.items())
+                    fields = ", ".join(f"{name} of size {size:.2g}" for name, size in sizes.items())
                     return Linearity(False, f"{row} is not linear in {fields}")
     return Linearity(True, "every residual is affine in the fields")
 

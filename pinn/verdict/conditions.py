@@ -74,6 +74,12 @@ def what_is_missing(problem: Problem) -> list[str]:
     missing = []
     counts = count_conditions(problem)
     without = fields_without_equation(problem)
+    # One number is enough for a pressure.
+    corners = [
+        name
+        for name, constraint in problem.constraints().items()
+        if constraint.region.dimension < len(problem.coordinates) - 1
+    ]
     for field in problem.fields:
         few = [count for count in counts if count.field == field and count.conditions < count.order]
         if field in without:
@@ -82,6 +88,10 @@ def what_is_missing(problem: Problem) -> list[str]:
             _sees_constants(problem, name, field, generator) for name in problem.constraints()
         ):
             missing.append(f"{field} may be changed by a constant: give its value at one point, as by domain.point()")
+        elif all(count.order < 2 for count in few) and any(
+            _dependent_rows(problem, name, field, generator) for name in corners
+        ):
+            continue
         else:
             missing += [str(count) for count in few]
     return missing
