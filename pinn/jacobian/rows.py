@@ -170,7 +170,7 @@ def _row_by_row(model: Model, constraint: str, points: Points) -> Rows:
         name: (
             torch.cat(values[name]),
             {
-                key: torch.stack(rows).flatten(1)
+                key: torch.stack(rows).reshape(len(rows), -1)
                 for key, rows in zip(parameters, zip(*gradients[name], strict=True), strict=True)
             },
         )
