@@ -168,13 +168,12 @@ def test_what_cannot_be_followed_is_computed_row_by_row_and_that_is_said(
         check(model_of(problem, UNFOLLOWED[name]), problem, count=count)
 
 
-@pytest.mark.parametrize("count", [1, 2, 5])
-@pytest.mark.parametrize("network", ["mlp", "gated", "attention", "filled"])
+@pytest.mark.parametrize("network", ["mlp", "gated", "filled"])
 @pytest.mark.parametrize("problem", [Bent, Decay, Ring, Rosenbrock])
 @pytest.mark.filterwarnings("ignore:the Jacobian is computed row by row")
-def test_unknown_coefficients_images_and_an_ansatz(problem: type[Problem], network: str, count: int) -> None:
+def test_unknown_coefficients_images_and_an_ansatz(problem: type[Problem], network: str) -> None:
     made = problem()
-    check(model_of(made, {**NETWORKS, **UNFOLLOWED}[network]), made, count=count)
+    check(model_of(made, {**NETWORKS, **UNFOLLOWED}[network]), made, count=5)
 
 
 @pytest.mark.parametrize("part", ["trunk", "features"])
