@@ -1,7 +1,8 @@
 """The Jacobian of the residuals equals what autograd says of one row after another."""
 
+import functools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -184,6 +185,39 @@ def test_a_slab(slab: int, part: str) -> None:
     model = model_of(problem, slabs)
     model.select(part, slab)
     check(model, problem, count=5)
+
+
+PERMUTED: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
+    "flip": (lambda h: h.flip(0), lambda h: h.flip(0)),
+    "flipped by index": (lambda h: h[torch.arange(len(h) - 1, -1, -1)], lambda h: h.flip(0)),
+    "roll": (lambda h: h.roll(1, 0), lambda h: h.roll(-1, 0)),
+    "halves exchanged": (lambda h: torch.cat([h[1:], h[:1]]), lambda h: torch.cat([h[-1:], h[:-1]])),
+    "index select": (lambda h: h.index_select(0, torch.arange(len(h)).flip(0)), lambda h: h.flip(0)),
+    "product": (lambda h: torch.eye(len(h), dtype=h.dtype).flip(0) @ h, lambda h: h.flip(0)),
+    "written into": (lambda h: torch.zeros_like(h).copy_(h.flip(0)), lambda h: h.flip(0)),
+    "transposed": (lambda h: h.T.flip(1).T, lambda h: h.flip(0)),
+    "rows apart": (lambda h: torch.stack(h.unbind()[::-1]), lambda h: h.flip(0)),
+}
+
+
+class Permuted(nn.Module):
+    """Points that are permuted before a layer and put back after it, so that only the layer sees it."""
+
+    def __init__(self, inputs: int, outputs: int, name: str) -> None:
+        super().__init__()
+        self.first, self.middle, self.last = nn.Linear(inputs, 5), nn.Linear(5, 5), nn.Linear(5, outputs)
+        self.there, self.back = PERMUTED[name]
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = torch.tanh(self.first(x))
+        return self.last(self.back(torch.tanh(self.middle(self.there(h)))))
+
+
+@pytest.mark.parametrize("name", PERMUTED)
+def test_a_layer_that_sees_points_in_another_order(name: str) -> None:
+    """As many points as units, so that no shape tells."""
+    problem = Kovasznay()
+    check(model_of(problem, functools.partial(Permuted, name=name)), problem, count=5, only="equation")
 
 
 def test_all_slabs_together() -> None:

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 from torch.func import functional_call, vmap
+from torch.fx.experimental.proxy_tensor import get_proxy_mode
 
 from pinn.derivatives.taylor import Engine, Reverse, Taylor
 from pinn.derivatives.taylor.inputs import Coordinates, Network
@@ -153,6 +154,8 @@ def _copies(parameter: Tensor, count: int) -> Tensor:
 
 def _row_by_row(model: Model, constraint: str, points: Points) -> Rows:
     """Differentiate one row after another."""
+    if get_proxy_mode() is not None:
+        raise NotImplementedError("one row after another makes too long a graph")
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     values: dict[str, list[Tensor]] = defaultdict(list)
     gradients: dict[str, list[tuple[Tensor, ...]]] = defaultdict(list)
