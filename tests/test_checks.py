@@ -365,29 +365,3 @@ def test_numbers_drawn_elsewhere_stay_as_they_were() -> None:
 def test_nothing_is_trained_then(stages: Any) -> None:
     with pytest.raises(InputError, match="couples points"):
         pinn.solve(Plane(COUPLED["mean"]), stages=stages, points=100, boundary_points=20, seconds=5, progress=False)
-
-
-def test_an_integral_is_the_end_value_of_a_field() -> None:
-    """What the message recommends: u'' = -2 with u' given at both ends, and ∫u = 1/2, is solved to round-off."""
-
-    class WithIntegral(Problem):
-        coordinates, fields = ("x",), ("u", "total")
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.domain = Box(x=(0, 1))
-
-        def constraints(self) -> dict[str, Constraint]:
-            return {
-                "equation": Constraint(self.domain.interior, lambda u, x: partial(u, x, x) + 2),
-                "integrand": Constraint(self.domain.interior, lambda u, total, x: partial(total, x) - u),
-                "left": Constraint(self.domain.face(x=0), lambda u, x: partial(u, x) - 1),
-                "right": Constraint(self.domain.face(x=1), lambda u, x: partial(u, x) + 1),
-                "from": Constraint(self.domain.face(x=0), lambda total: total),
-                "to": Constraint(self.domain.face(x=1), lambda total: total - 0.5),
-            }
-
-    solution = pinn.solve(WithIntegral(), points=200, boundary_points=10, seconds=30, progress=False)
-    x = torch.linspace(0, 1, 11, dtype=torch.float64)
-    expected = x - x**2 + 0.5 - 1 / 6
-    torch.testing.assert_close(solution(x=x)["u"], expected, rtol=0, atol=1e-10)
