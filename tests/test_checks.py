@@ -196,6 +196,7 @@ COUPLING: dict[str, Callable[[], Callable[[Tensor], Tensor]]] = {
     "largest": lambda: lambda h: h / h.amax(0),
     "last one": lambda: lambda h: h + h[-1:],
     "number": lambda: lambda h: h / len(h),
+    "one point alone": lambda: lambda h: h if len(h) > 1 else 2 * h,
     "convolution over points": lambda: lambda h: nn.functional.avg_pool1d(h.T, 3, 1, 1).T,
 }
 
@@ -211,6 +212,23 @@ def test_a_network_that_couples_points_is_refused(name: str, zero: bool) -> None
 @pytest.mark.parametrize("layer", [nn.LayerNorm(4), nn.BatchNorm1d(4).eval(), nn.Dropout(0.5).eval()], ids=str)
 def test_a_layer_that_does_not_is_not(layer: nn.Module) -> None:
     check_equation(INDEPENDENT["third"], functools.partial(Between, function=layer))
+
+
+class Fragile(nn.Module):
+    """Fields that are no numbers as soon as a parameter is moved."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.layer, self.one = nn.Linear(inputs, outputs), nn.Parameter(torch.ones(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x) * torch.sqrt(1 - (1e6 * (self.one - 1)) ** 2)
+
+
+def test_parameters_that_cannot_be_drawn_anew_stay_as_they_are() -> None:
+    check_equation(INDEPENDENT["powers"], Fragile)
+    with pytest.raises(InputError, match="residual 'equation' couples points"):
+        check_equation(COUPLED["mean"], Fragile)
 
 
 def test_what_is_random_is_refused() -> None:

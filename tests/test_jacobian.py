@@ -18,6 +18,7 @@ from pinn.domains import Box
 from pinn.engines import choose_engines
 from pinn.errors import InputError
 from pinn.hard_conditions import choose_conditions
+from pinn.jacobian import residual_jacobian
 from pinn.jacobian import rows as jacobian_rows
 from pinn.model import Model
 from pinn.networks import Slabs
@@ -126,7 +127,7 @@ def test_every_network_and_every_residual(name: str, count: int) -> None:
     check(model_of(problem, NETWORKS[name]), problem, count=count)
 
 
-JETS = ["mlp", "gated", "tied", "frozen", "frozen bias", "normalised", "tokens behind", "refined", "periodic"]
+JETS = ["mlp", "gated", "tied", "frozen", "frozen bias", "normalised", "tokens behind", "anchors", "refined"]
 """Networks with an operation of each kind for which jets have rules."""
 
 
@@ -260,6 +261,22 @@ def test_a_network_of_which_nothing_is_trained() -> None:
     model = model_of(problem)
     model.network.requires_grad_(False)
     check(model, problem, count=5)
+
+
+@pytest.mark.parametrize("engine", ["reverse", "taylor"])
+@pytest.mark.parametrize("name", ["mlp", "gated", "tokens in front", "anchors"])
+@pytest.mark.usefixtures("only_followed")
+@pytest.mark.filterwarnings("ignore:engine=reverse")
+def test_everything_is_made_where_the_points_are(name: str, engine: str) -> None:
+    """A device that computes nothing refuses to meet another one, as a GPU does."""
+    problem = Everything()
+    model = model_of(problem, NETWORKS[name])
+    engines = choose_engines(engine, model, points_of(problem, 1)).by_constraint
+    model.to("meta").engines = engines
+    for constraint, quantities in points_of(problem, 5).items():
+        there = {key: x.to("meta").requires_grad_(key in problem.coordinates) for key, x in quantities.items()}
+        for row, blocks in residual_jacobian(model, constraint, there).values():
+            assert {tensor.device.type for tensor in (row, *blocks.values())} == {"meta"}
 
 
 @pytest.mark.parametrize("size", [1, 5, 12])

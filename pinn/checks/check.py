@@ -93,7 +93,7 @@ class _Marking:
     """
 
     def __init__(self, fields: int) -> None:
-        self.marks = [torch.zeros((), dtype=torch.float64, requires_grad=True) for _ in range(fields)]
+        self.marks = [torch.zeros((), requires_grad=True) for _ in range(fields)]
 
     def __call__(self, network: Network, coordinates: Coordinates) -> tuple[Tensor, ...]:
         """The outputs; see `Engine`."""

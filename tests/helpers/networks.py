@@ -172,6 +172,18 @@ class Fourier(nn.Module):
         return self.last(waves)
 
 
+class Anchors(nn.Module):
+    """A layer that is applied to as many fixed points as it has units, and what it makes of these as weights."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.register_buffer("anchors", torch.rand(WIDTH, inputs))
+        self.first, self.last = nn.Linear(inputs, WIDTH), nn.Linear(WIDTH, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(torch.sin(functional.linear(torch.tanh(self.first(x)), self.first(self.anchors))))
+
+
 class Sums(nn.Module):
     """Products by einsum and bilinear, and a layer that torch.func.vmap applies to one row after another."""
 
@@ -341,6 +353,7 @@ NETWORKS: dict[str, Callable[[int, int], nn.Module]] = {
     "multi-head": MultiHead,
     "convolution": Convolution,
     "fourier": Fourier,
+    "anchors": Anchors,
     "sums": Sums,
     "pieces": Pieces,
     "factorised": factorised,
