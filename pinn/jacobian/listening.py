@@ -73,10 +73,6 @@ class Listener(TorchFunctionMode):
         finally:
             self._mark = None
 
-    def release(self, name: str) -> None:
-        """Listen to a weight no more, for every point has its own copy of it now."""
-        del self._names[id(self.weights[name])], self._watched[id(self.weights[name])]
-
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Listen to a product; call anything else as it is."""
         kwargs = kwargs or {}

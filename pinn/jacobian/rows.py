@@ -138,9 +138,7 @@ class _Following:
             new = self.listener.used_otherwise - self.copies.keys()
             if not new:
                 return outputs
-            for name in new:
-                self.copies[name] = _copies(self.listener.weights[name], len(x))
-                self.listener.release(name)
+            self.copies |= {name: _copies(self.listener.weights[name], len(x)) for name in sorted(new)}
 
     def _one(self, x: Tensor, mark: Tensor, copies: Points) -> Tensor:
         own = {name.removeprefix(NETWORK): copy for name, copy in copies.items()}
