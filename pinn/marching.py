@@ -85,7 +85,7 @@ class Marching(Model):
         slab = self.slabs.active
         if slab is None:
             # All slabs together choose among their values, for which jets have no rule.
-            return super().forward(constraint, points, Reverse())
+            return super().forward(constraint, points, engine or Reverse())
         placed = self.place(points)
         rows = super().forward(constraint, placed, engine)
         if slab == 0 or constraint not in self.initial:

@@ -1,9 +1,10 @@
 """A problem and a network together: fields by name, residuals by name."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
-import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from pinn.derivatives.taylor import Engine, Reverse
 from pinn.domains import Points
@@ -11,6 +12,8 @@ from pinn.errors import InputError
 from pinn.hard_conditions import HardConditions
 from pinn.networks import Refined, Scaled
 from pinn.problems import Problem
+
+T = TypeVar("T")
 
 
 def scaled(problem: Problem, network: nn.Module, hard: HardConditions | None = None) -> "Model":
@@ -90,51 +93,17 @@ class Model(nn.Module):
         rows = self.problem.residuals(constraint, points, lambda at: self.fields(at, engine))
         return {name: row for name, row in rows.items() if name not in self.hard.rows}
 
-    def check(self, points: Mapping[str, Points]) -> None:
-        """Raise InputError for what would be silently wrong later.
 
-        That is a residual of the wrong shape, one that does not depend on the network, one that is not finite, and a
-        network that couples the points of a batch, for which the derivative of a sum is not the sum of derivatives.
+def call_with(model: Model, parameters: Points, function: Callable[[Model], T]) -> T:
+    """Call a function of a model while some of its parameters, and buffers, are others: these, by their names."""
+    result: T = functional_call(_Call(model), {f"model.{name}": value for name, value in parameters.items()}, function)
+    return result
 
-        Args:
-            points: some of every constraint, by its name.
-        """
-        title = type(self.problem).__name__
-        for constraint, quantities in points.items():
-            few = {
-                name: values[:16].detach().requires_grad_(name in self.problem.coordinates)
-                for name, values in quantities.items()
-            }
-            self._require_independent_points(few)
-            parameters = [parameter for parameter in self.parameters() if parameter.requires_grad]
-            with torch.enable_grad():
-                rows = self(constraint, few)
-            for name, row in rows.items():
-                used = row.requires_grad and torch.autograd.grad(
-                    row, parameters, torch.ones_like(row), retain_graph=True, allow_unused=True
-                )
-                if not used or all(gradient is None for gradient in used):
-                    raise InputError(
-                        f"{title}: residual {name!r} does not depend on the network; compute it from the fields "
-                        f"{', '.join(self.problem.fields)} without detach(), item() or numpy()."
-                    )
-                if not torch.isfinite(row).all():
-                    raise InputError(
-                        f"{title}: residual {name!r} is not finite at the start of training; look for a division by "
-                        f"zero, a logarithm or a root of a negative number in the equation or its coefficients."
-                    )
 
-    def _require_independent_points(self, points: Points) -> None:
-        coordinates = torch.stack([points[name] for name in self.problem.coordinates], dim=-1).detach()
-        if len(coordinates) < 2:
-            return
-        moved = coordinates.clone()
-        moved[0] = coordinates[1]
-        with torch.no_grad():
-            change = (self.network(moved) - self.network(coordinates))[1:].abs().max()
-        # Round-off of one evaluation; a layer that couples points moves its outputs by far more.
-        if change > 1e3 * torch.finfo(change.dtype).eps:
-            raise InputError(
-                f"the network couples the points of a batch: moving one changed the others by {change:.1e}, so its "
-                f"derivatives would be wrong. Take out layers such as BatchNorm; LayerNorm works."
-            )
+class _Call(nn.Module):
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, function: Callable[[Model], T]) -> T:
+        return function(self.model)

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from torch import nn
 
+from pinn.checks import check, check_jacobian
 from pinn.compilation import Compile, CompiledStep
 from pinn.engines import choose_engines
 from pinn.errors import InputError
@@ -194,7 +195,7 @@ def prepare(
     first = next(iter(chosen.stages.values()), None)
     if first is not None:
         model.select(first.part, first.slab)
-    model.check(points(0))
+    check(model, points(0))
     points.leave_out([name for name, few in points(0).items() if not _row_names(model, name, few)])
     draw = points(0)
     optimizers = [stage.optimizer for stage in chosen.stages.values()]
@@ -204,6 +205,7 @@ def prepare(
             warnings.simplefilter("ignore")  # the line below says it
         engines = choose_engines(engine, model, draw, jacobian=jacobian)
     model.engines = engines.by_constraint
+    check_jacobian(model, draw)
     console.print(f"[bold]engine[/bold] {engines.reason}", highlight=False)
     # A weight for a condition that is built in does no harm.
     chosen.weighting.check([*model.hard.rows, *(row for name in draw for row in _row_names(model, name, draw[name]))])

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.networks import NETWORKS as SHAPES
 from helpers.shipped import SHIPPED
 from helpers.small import Decay, Ring, model_of, points_of
 from rich.console import Console
@@ -27,6 +28,7 @@ NETWORKS = {
     "tanh": partial(MLP, width=5, depth=2),
     "sine": partial(MLP, width=5, depth=2, activation="sine"),
     "features": partial(RandomFeatures, features=9, scale=2.0),
+    "tokens": SHAPES["tokens behind"],
 }
 
 

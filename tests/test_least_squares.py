@@ -11,6 +11,7 @@ from pinn.model import Model, scaled
 from pinn.networks import RandomFeatures
 from pinn.objective import Objective
 from pinn.optimizers import LeastSquares
+from pinn.optimizers.least_squares import solve
 from pinn.plan.feature_scales import find_scale
 from pinn.problems import Heat, Poisson, Wave
 from pinn.sampling import Collocation, Sobol
@@ -80,6 +81,87 @@ def test_fewer_rows_than_unknowns_are_refused() -> None:
     objective = Objective(model, points_of(model.problem, 20)(0), Fixed())
     with pytest.raises(InputError, match="at least as many rows"):
         LeastSquares(objective.parameters).step(objective)
+
+
+def table(name: str) -> torch.Tensor:
+    """Sixty rows of twenty columns that depend on each other."""
+    matrix = torch.randn(60, 20, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    if name == "a column of zeros":
+        matrix[:, 3] = 0
+    if name == "columns of zeros":
+        matrix[:, [0, 7, 19]] = 0
+    if name == "equal columns":
+        matrix[:, 5] = matrix[:, 2]
+    if name == "equal columns of whole numbers":
+        matrix = matrix.round()
+        matrix[:, 5] = matrix[:, 2]
+    if name == "multiples":
+        matrix[:, 5], matrix[:, 9] = 3 * matrix[:, 2], matrix[:, 1] + matrix[:, 2]
+    if name == "zeros and equals":
+        matrix[:, 3], matrix[:, 5] = 0, matrix[:, 2]
+    if name == "rows of zeros":
+        matrix[10:50] = 0
+    if name == "fewer rows than columns but for zeros":
+        matrix[10:] = 0
+    if name == "one row":
+        matrix[1:] = 0
+    if name == "rank one":
+        matrix[:] = matrix[:, :1]
+    if name == "zeros":
+        matrix[:] = 0
+    return matrix
+
+
+TABLES = [
+    "full",
+    "a column of zeros",
+    "columns of zeros",
+    "equal columns",
+    "equal columns of whole numbers",
+    "multiples",
+    "zeros and equals",
+    "rows of zeros",
+    "fewer rows than columns but for zeros",
+    "one row",
+    "rank one",
+    "zeros",
+]
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
+@pytest.mark.parametrize("name", TABLES)
+def test_columns_may_depend_on_each_other(name: str, scale: float) -> None:
+    """The misfit is the least there is, though no x reaches b, and x does not grow beyond what that takes."""
+    matrix, right = scale * table(name), torch.ones(60, dtype=torch.float64)
+    found = solve(matrix, right)
+    shortest = torch.linalg.lstsq(matrix, right.unsqueeze(1), driver="gelsd").solution.squeeze(1)
+    # LAPACK cuts at another singular value; here all are either of order one or zero.
+    misfit, least = (torch.linalg.vector_norm(matrix @ x - right) for x in (found, shortest))
+    torch.testing.assert_close(misfit, least, rtol=1e-12, atol=0)
+    torch.testing.assert_close(found, shortest, rtol=1e-10, atol=1e-10 * shortest.abs().max().item())
+    assert not found[~matrix.any(dim=0)].any()
+
+
+def test_columns_that_do_not_are_solved_for_as_before() -> None:
+    matrix, right = table("rows of zeros"), torch.arange(60.0, dtype=torch.float64)
+    expected = torch.linalg.lstsq(matrix, right.unsqueeze(1), driver="gels").solution.squeeze(1)
+    assert torch.equal(solve(matrix, right), expected)
+
+
+def test_a_step_with_a_column_of_zeros_leaves_its_parameter_alone() -> None:
+    """A feature that no point sees: the others are found as without it."""
+    model = features_model(Poisson(), 60, 3.0)
+    network = model.network.network
+    network.directions[7], network.phases[7] = 0, 0  # sin 0
+    objective = Objective(model, points_of(model.problem, 200)(0), Fixed())
+    matrix, rows = objective.jacobian()
+    assert not matrix[:, 7].any()
+    LeastSquares(objective.parameters).step(objective)
+    assert network.output.weight[0, 7] == 0
+    others = torch.cat([matrix[:, :7], matrix[:, 8:]], dim=1)
+    best = others @ torch.linalg.lstsq(others, -rows.unsqueeze(1), driver="gels").solution.squeeze(1) + rows
+    # Two backward stable solvers agree in the residual to round-off times the condition of the problem.
+    assert objective.loss().item() == pytest.approx(best.square().sum().item() / 2, rel=1e-6)
 
 
 def test_equilibrated_rows_answer_equally() -> None:

@@ -199,34 +199,3 @@ def test_a_network_of_the_wrong_width_is_refused(count: int) -> None:
     model = Model(Line(), nn.Linear(1, count, dtype=torch.float64))
     with pytest.raises(InputError, match=rf"returned shape \(5, {count}\) for 5 points, expected \(5, 2\)"):
         model.fields({"x": torch.rand(5, dtype=torch.float64)})
-
-
-class Normed(nn.Module):
-    def __init__(self, inputs: int, outputs: int, norm: type[nn.Module]) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(nn.Linear(inputs, 4), norm(4), nn.Tanh(), nn.Linear(4, outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)
-
-
-UNUSABLE = [
-    (lambda u, x: partial(u, x).detach(), "does not depend on the network"),
-    (lambda u, x: x * 2, "does not depend on the network"),
-    (lambda u, x: u / 0.0, "is not finite at the start"),
-    (lambda u, x: torch.log(-1 - u**2), "is not finite at the start"),
-]
-
-
-@pytest.mark.parametrize(("equation", "message"), UNUSABLE)
-def test_a_residual_that_cannot_be_trained_is_refused(equation: Callable[..., Any], message: str) -> None:
-    problem = with_equation(equation)()
-    with pytest.raises(InputError, match=f"residual 'equation' {message}"):
-        model_of(problem).check(points_of(problem))
-
-
-def test_a_layer_that_couples_points_is_refused() -> None:
-    problem = Line()
-    with pytest.raises(InputError, match=r"couples the points of a batch.*BatchNorm"):
-        model_of(problem, lambda inputs, outputs: Normed(inputs, outputs, nn.BatchNorm1d)).check(points_of(problem))
-    model_of(problem, lambda inputs, outputs: Normed(inputs, outputs, nn.LayerNorm)).check(points_of(problem))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 from helpers.compiler import counted_captures, needs_a_compiler
-from helpers.networks import NETWORKS
+from helpers.networks import NETWORKS, UNFOLLOWED
 from helpers.shipped import SHIPPED
 from helpers.small import Decay, Peeking, Ring, model_of, points_of
 from torch import Tensor
@@ -55,10 +55,18 @@ def test_every_problem(name: str) -> None:
     assert_same_bits(model, problem, step_of("captured"))
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ["mlp", "gated", "tied", "frozen", "normalised", "tokens in front", "attention"])
 def test_every_way_to_use_a_weight(name: str) -> None:
     problem = Decay()
     assert_same_bits(model_of(problem, NETWORKS[name]), problem, step_of("captured"))
+
+
+@pytest.mark.filterwarnings("ignore:the Jacobian is computed row by row")
+def test_one_row_after_another_makes_no_graph() -> None:
+    """It would be as long as there are points."""
+    problem, lines = Decay(), []
+    assert_same_bits(model_of(problem, UNFOLLOWED["filled"]), problem, step_of("captured", lines.append))
+    assert lines == ["residuals cannot be captured, so they are eager: one row after another makes too long a graph"]
 
 
 @pytest.fixture

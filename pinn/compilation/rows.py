@@ -6,14 +6,12 @@ from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
 import torch
-from torch import nn
-from torch.func import functional_call
 
 from pinn.compilation.capture import capture, leaf, state_of
 from pinn.compilation.choice import Count, repays
 from pinn.compilation.kernels import OUT_OF_MEMORY, compiled, reason
 from pinn.domains import Points
-from pinn.model import Model
+from pinn.model import Model, call_with
 
 Way = Literal["eager", "captured", "compiled"]
 T = TypeVar("T")
@@ -85,23 +83,11 @@ class RowGraphs:
         self, function: RowFunction[Any], model: Model, constraint: str, state: Points, points: Points
     ) -> Callable[[Points, Points], Any]:
         trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
-        call = _Call(model)
 
         def rows(state: Points, points: Points) -> Any:
-            leaves = {f"model.{name}": leaf(value, name in trained) for name, value in state.items()}
+            leaves = {name: leaf(value, name in trained) for name, value in state.items()}
             at = {name: leaf(value, name in model.problem.coordinates) for name, value in points.items()}
-            return functional_call(call, leaves, (function, constraint, at))
+            return call_with(model, leaves, lambda given: function(given, constraint, at))
 
         graph = capture(rows, state, points)
         return compiled(graph, next(model.parameters()).device) if self.way == "compiled" else graph
-
-
-class _Call(nn.Module):
-    """A call of a function with a model, whose parameters can be given otherwise."""
-
-    def __init__(self, model: Model) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, function: RowFunction[T], constraint: str, points: Points) -> T:
-        return function(self.model, constraint, points)

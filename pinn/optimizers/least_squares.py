@@ -19,7 +19,7 @@ class LeastSquares(Optimizer):
     solution, and a second one its iterative refinement. The solve is a Householder QR of J: no JᵀJ, whose condition
     number is that of J squared, and no cut of small singular values, which random features need (on the wave
     equation, cutting at 1e-15 costs four digits). Columns that depend on each other leave a large but harmless p in
-    their null space; where QR finds them dependent to the last bit, the singular value decomposition is used.
+    their null space; where it is so large that its round-off is seen, the singular value decomposition is used.
 
     Args:
         params: all parameters of the objective.
@@ -60,12 +60,48 @@ class LeastSquares(Optimizer):
         return before
 
 
+LOST = 1e-2
+"""ε ‖A‖ ‖x‖ / ‖b‖ above which a solution has lost itself in round-off: dependent columns that cancel each other."""
+
+
 def solve(matrix: Tensor, right: Tensor) -> Tensor:
-    """Return argmin ‖A p - b‖², (columns,), for a tall matrix of shape (rows, columns)."""
-    solution = torch.linalg.lstsq(matrix, right.unsqueeze(1), driver="gels").solution.squeeze(1)
-    if torch.isfinite(solution).all():
+    """Return argmin ‖A x - b‖², (columns,), for A of at least as many rows as columns, by QR without pivoting.
+
+    Where columns depend on each other to the last bit, that breaks down or leaves nothing but round-off. Then a column
+    of zeros has x = 0, and singular values below the round-off of A count as zeros, if A x comes closer to b so.
+    """
+    solution = _by_qr(matrix, right)
+    harm = torch.finfo(right.dtype).eps * torch.linalg.vector_norm(matrix) * torch.linalg.vector_norm(solution)
+    if harm <= LOST * torch.linalg.vector_norm(right):
         return solution
-    # CUDA knows only the driver above; there the decomposition is written out.
-    u, s, vh = torch.linalg.svd(matrix, full_matrices=False)
+    used = matrix.any(dim=0)
+    if not used.all():
+        result = torch.zeros_like(solution)
+        if used.any():
+            result[used] = solve(matrix[:, used], right)
+        return result
+    other = _by_singular_values(matrix, right)
+    # A comparison with what is not finite is false.
+    return solution if _misfit(matrix, solution, right) < _misfit(matrix, other, right) else other
+
+
+def _by_qr(matrix: Tensor, right: Tensor) -> Tensor:
+    """Return the solution, or what is not finite where QR breaks down."""
+    try:
+        return torch.linalg.lstsq(matrix, right.unsqueeze(1), driver="gels").solution.squeeze(1)
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
+        # So it says on the CPU; a GPU divides by zero.
+        return torch.full_like(matrix[0], torch.nan)
+
+
+def _by_singular_values(matrix: Tensor, right: Tensor) -> Tensor:
+    """Return the shortest solution, without what singular values below round-off add to it."""
+    columns = matrix.shape[1]
+    triangle = torch.linalg.qr(torch.cat([matrix, right.unsqueeze(1)], dim=1), mode="r").R[:columns]
+    u, s, vh = torch.linalg.svd(triangle[:, :columns])
     kept = s > s[0] * max(matrix.shape) * torch.finfo(s.dtype).eps
-    return (torch.where(kept, right @ u / s, 0)) @ vh
+    return torch.where(kept, triangle[:, columns] @ u / s, 0) @ vh
+
+
+def _misfit(matrix: Tensor, solution: Tensor, right: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(matrix @ solution - right)

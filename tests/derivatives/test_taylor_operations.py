@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pinn.derivatives import partial
-from pinn.derivatives.taylor import Engine, Reverse, Taylor, UnsupportedOperationError, discover
+from pinn.derivatives.taylor import Engine, Reverse, Taylor, UnsupportedOperationError, discover, product
 from pinn.derivatives.taylor.rules import RULES
 
 W = torch.tensor([[0.3, -0.7, 0.2], [0.9, 0.4, -0.5]], dtype=torch.float64)
@@ -188,6 +188,10 @@ UNSUPPORTED: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     ),
     "product with a vector": (lambda z: z @ ROW, "a matrix product other than of a jet with one constant matrix"),
     "product of a vector": (lambda z: z[:, 0] @ W, "a matrix product other than of a jet with one constant matrix"),
+    "product over the points": (
+        lambda z: functional.linear(z[:, 0], torch.ones(4, 4, dtype=torch.float64)),
+        "a matrix product along the dimension of the points",
+    ),
     "own weights": (lambda z: functional.linear(z, z), "a matrix product with weights that depend on the coordinates"),
     "own bias": (
         lambda z: functional.linear(z, torch.ones(3, 3, dtype=torch.float64), z),
@@ -249,17 +253,17 @@ def test_what_works_in_place_is_to_be_left_out() -> None:
     assert str(caught.value) == "the taylor engine has no rule for an activation with inplace=True; leave that out"
 
 
-def test_every_product_with_a_weight_is_a_linear_whose_rows_belong_to_points(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the assembly of Jacobians by point relies on: slots × points rows, the points running faster."""
+def test_every_product_with_a_weight_says_which_rows_belong_to_points() -> None:
+    """What the assembly of Jacobians by point relies on."""
     points, x = 4, coordinates(2, points=4, seed=0)
     network = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1)).double()
-    calls: list[tuple[Tensor, Tensor, Tensor | None]] = []
+    calls: list[tuple[Tensor, Tensor, Tensor | None, int]] = []
 
     class Listener(torch.overrides.TorchFunctionMode):
         def __torch_function__(
             self, func: Callable[..., Tensor], types: object, args: tuple = (), kwargs: dict | None = None
         ):
-            if func is functional.linear:
+            if func is product:
                 calls.append((*args, *(kwargs or {}).values()))
             return func(*args, **(kwargs or {}))
 
@@ -269,11 +273,11 @@ def test_every_product_with_a_weight_is_a_linear_whose_rows_belong_to_points(mon
     assert [
         weight is expected for (_, weight, *_), expected in zip(calls, [w for w in weights for _ in "vd"], strict=True)
     ]
-    for values, derivatives in zip(calls[::2], calls[1::2], strict=True):
-        assert values[0].shape[:-1] == (points,)
-        assert values[2] is not None
-        assert derivatives[0].shape[:-1] == (3, points)
-        assert derivatives[2:] in ((), (None,))
+    for (x, _, bias, axis), (seeds, _, none, of_seeds) in zip(calls[::2], calls[1::2], strict=True):
+        assert (x.shape[:-1], axis) == ((points,), 0)
+        assert (seeds.shape[:-1], of_seeds) == ((3, points), 1)
+        assert bias is not None
+        assert none is None
 
 
 def test_the_threshold_of_softplus_is_that_of_torch() -> None:

@@ -4,6 +4,7 @@ from pinn.derivatives.taylor.choice import Choice, choose
 from pinn.derivatives.taylor.engine import Engine, Reverse
 from pinn.derivatives.taylor.errors import NotPropagatedError, UnsupportedOperationError
 from pinn.derivatives.taylor.estimators import Directions, Estimate, Hutchinson, Sparse, estimate_laplacian
+from pinn.derivatives.taylor.linear import product
 from pinn.derivatives.taylor.recorder import Recorder, discover
 from pinn.derivatives.taylor.taylor import Taylor
 
@@ -22,4 +23,5 @@ __all__ = [
     "choose",
     "discover",
     "estimate_laplacian",
+    "product",
 ]

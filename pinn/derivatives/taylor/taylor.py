@@ -25,8 +25,8 @@ class Taylor:
         needs: the derivatives that will be asked for, as `discover` finds them.
         directions: along which to estimate the Laplacian, such as `Hutchinson`; by default it is exact.
         each_point: give every point derivatives of its own from the start. By default they are shared until the first
-            activation, as they are the same at all points; but who intercepts products with weights, in order to tell
-            what each point contributed, needs them apart.
+            activation, as they are the same at all points; but who intercepts `product`, in order to tell what each
+            point contributed, needs them apart.
 
     Raises:
         UnsupportedOperationError: when it is called, the network uses an operation without a rule.
