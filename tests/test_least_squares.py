@@ -58,7 +58,7 @@ def test_one_step_is_the_least_squares_solution() -> None:
     objective = Objective(model, points_of(model.problem, 200)(0), Fixed())
     matrix, rows = objective.jacobian()
     expected = torch.linalg.lstsq(matrix, -rows.unsqueeze(1), driver="gelsd", rcond=1e-16).solution.flatten()
-    LeastSquares(objective.parameters).step(objective)
+    LeastSquares(objective.parameters).run(objective, 1)
     # Two backward stable solvers agree in the residual to round-off times the condition of the problem, not in θ.
     reached, best = objective.loss().item(), (rows + matrix @ expected).square().sum().item() / 2
     assert reached == pytest.approx(best, rel=1e-6)
@@ -69,9 +69,9 @@ def test_step_that_cannot_help_changes_nothing() -> None:
     objective = Objective(model, points_of(model.problem, 100)(0), Fixed())
     optimizer = LeastSquares(objective.parameters)
     for _ in range(3):
-        optimizer.step(objective)
+        optimizer.run(objective, 1)
     before = objective.loss().item()
-    optimizer.step(objective)
+    optimizer.run(objective, 1)
     assert objective.loss().item() <= before
 
 
@@ -79,7 +79,7 @@ def test_fewer_rows_than_unknowns_are_refused() -> None:
     model = features_model(Poisson(), 200, 3.0)
     objective = Objective(model, points_of(model.problem, 20)(0), Fixed())
     with pytest.raises(InputError, match="at least as many rows"):
-        LeastSquares(objective.parameters).step(objective)
+        LeastSquares(objective.parameters).run(objective, 1)
 
 
 def test_equilibrated_rows_answer_equally() -> None:

@@ -159,13 +159,13 @@ def test_one_slab_will_do_for_what_is_learnt_at_once() -> None:
                 "initial": Constraint(self.domain.face(t=0), lambda u: u - 1),
             }
 
-    found, left = find_slab_count(Decay(), Collocation(Decay(), Sobol(), 300, 60).double(), time=1)
-    assert (found, len(left)) == (1, 1)
-    found, left = find_slab_count(Burgers(), Collocation(Burgers(), Sobol(), 300, 60).double(), time=1)
+    found = find_slab_count(Decay(), Collocation(Decay(), Sobol(), 300, 60).double(), time=1)
+    assert (found.slabs, len(found.left)) == (1, 1)
+    found = find_slab_count(Burgers(), Collocation(Burgers(), Sobol(), 300, 60).double(), time=1)
     # The ladder ends at the first trial that is good enough, and twice as many slabs are taken.
-    assert len(left) > 1
-    assert found == 2 * LADDER[len(left) - 1]
-    assert all(residual >= LEARNT for residual in left[:-1])
+    assert len(found.left) > 1
+    assert found.slabs == 2 * LADDER[len(found.left) - 1]
+    assert all(residual >= LEARNT for residual in found.left[:-1])
 
 
 @pytest.mark.parametrize(

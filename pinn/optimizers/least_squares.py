@@ -47,8 +47,7 @@ class LeastSquares(Optimizer):
 
     def work(self, rows: int) -> float:
         """Return the operations of a Jacobian and of its decomposition."""
-        columns = sum(parameter.numel() for parameter in self.parameters)
-        return jacobian_work(rows, columns) + solve_work(rows, columns)
+        return step_work(rows, sum(parameter.numel() for parameter in self.parameters))
 
     def state_dict(self) -> dict[str, Any]:
         """Return nothing: a step depends on the parameters alone."""
@@ -82,6 +81,11 @@ class LeastSquares(Optimizer):
                 return True
         vector_to_parameters(start, self.parameters)
         return in_time
+
+
+def step_work(rows: int, columns: int) -> float:
+    """Return the floating-point operations of a Jacobian and its decomposition."""
+    return jacobian_work(rows, columns) + solve_work(rows, columns)
 
 
 def solve_work(rows: int, columns: int) -> float:

@@ -15,7 +15,7 @@ from pinn.model import scaled
 from pinn.networks import MLP, RandomFeatures, Refined, Slabs
 from pinn.objective import Objective
 from pinn.optimizers import LeastSquares
-from pinn.optimizers.least_squares import solve_work
+from pinn.optimizers.least_squares import step_work
 from pinn.plan.feature_scales import FeatureScale, find_scale
 from pinn.plan.refinement import (
     LEVENBERG_MARQUARDT,
@@ -43,6 +43,8 @@ MOST_UNKNOWNS = 4000
 MOST_COORDINATES = 3
 """With more of them features of all coordinates fill the space too thinly: each takes one coordinate, for fields that
 are sums of functions of one coordinate each. The trials tell whether this one is; if not, a network is trained."""
+AROUND = 1.25
+"""Time for a solve with what comes around it, weights and looks, in units of the solve alone."""
 RESOLVED = 1e-3
 """Relative objective of a trial with half of the features, below which all of them will do."""
 TRIALS_SHARE = 0.25
@@ -126,7 +128,7 @@ def _features_that_resolve(
     rows = _count_rows(problem, collocation)
     most = min(rows // ROWS_PER_UNKNOWN, MOST_UNKNOWNS)
     # Half of the time is for the trials.
-    unknowns = as_many_as_fit(most, lambda count: budget.has_time_for(2 * solve_work(rows, count)))
+    unknowns = as_many_as_fit(most, lambda count: budget.has_time_for(2 * AROUND * step_work(rows, count)))
     network = partial(RandomFeatures, features=max(1, unknowns // len(problem.fields)))
     if len(problem.coordinates) > MOST_COORDINATES:
         network = partial(network, interactions=1)
@@ -140,8 +142,8 @@ def _features_that_resolve(
 def _find_scale(problem: Problem, collocation: Collocation, network: NetworkFactory, budget: Budget) -> FeatureScale:
     """Find the scale in the time that the solve itself leaves."""
     features = _argument(network, "features")
-    work = solve_work(_count_rows(problem, collocation), features * len(problem.fields))
-    budget.begin_stage(share=1.0, reserve=work)
+    work = step_work(_count_rows(problem, collocation), features * len(problem.fields))
+    budget.begin_stage(share=1.0, reserve=AROUND * work)
     return find_scale(problem, collocation, features, _argument(network, "interactions"), budget)
 
 
@@ -158,7 +160,7 @@ def _refined(
 ) -> tuple[NetworkFactory, str]:
     """Return a refined network, or one for each of several slabs of time, and why so many."""
     time, seconds = time_of(problem), math.inf if budget.seconds is None else budget.seconds
-    most = max(1, seconds // SLAB_SECONDS)
+    most = max(1, seconds // SLAB_SECONDS) if budget.seconds else math.inf
     count, why = 1, ""
     if time is not None and slabs != "auto":
         count, why = slabs, "as given"

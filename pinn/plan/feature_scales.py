@@ -140,7 +140,8 @@ class _Search:
         # The moves of one round lead back to where others came from.
         key = tuple(scale.tolist())
         if key not in self.seen:
-            if self.seen and not self.stop.fits(self.work):
+            stopped = self.stop()
+            if self.seen and (stopped or not self.stop.fits(self.work)):
                 raise OutOfTime
             self.seen[key] = self._try(list(key))
         return self.seen[key]

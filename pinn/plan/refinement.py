@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pinn.optimizers import LeastSquares, LevenbergMarquardt
-from pinn.optimizers.least_squares import solve_work
+from pinn.optimizers.least_squares import step_work
 from pinn.training import Stage
 from pinn.training.budget import MOST_OVERRUN, Budget
 
@@ -30,7 +30,7 @@ def count_unknowns(seconds: float, budget: Budget) -> int:
     most = round(REFINEMENT * min(1.0, (room / REFINEMENT_SECONDS) ** (1 / 3)))
 
     def fit(unknowns: int) -> bool:
-        work = solve_work(ROWS_PER_UNKNOWN_OF_REFINEMENT * unknowns, unknowns)
+        work = step_work(ROWS_PER_UNKNOWN_OF_REFINEMENT * unknowns, unknowns)
         return budget.takes_at_most(work, MOST_OVERRUN * room)
 
     return as_many_as_fit(most, fit)

@@ -102,16 +102,16 @@ class Budget:
         return self.refused is not None or self.left() < self.iteration
 
     def is_spent(self) -> bool:
-        """Whether no stage at all has time for such an iteration."""
-        return self.seconds is not None and self.seconds - self.elapsed() < self.iteration
+        """Whether no stage at all has any time left."""
+        return self.seconds is not None and self.elapsed() >= self.seconds
 
     def why_over(self) -> str:
         """Return in words what `is_over` says."""
         left = max(self.left(), 0.0)
         if self.refused is not None and self.refused > left:
-            return f"what comes next takes about {self.refused:.0f} s, and {left:.0f} s are left,"
+            return f"what comes next takes about {self.refused:.0f} s, and {left:.0f} s are left"
         if self.share < 1 and not self.is_spent():
-            return f"its share of the time is over, {self.elapsed() - self.stage_began:.0f} s,"
+            return f"its share of the time is over, {self.elapsed() - self.stage_began:.0f} s"
         return f"time is up after {self.elapsed():.0f} s"
 
     def begin_run(self) -> None:

@@ -204,7 +204,7 @@ class Training(LightningModule):
         elif stage.patience and self.record.looks_without_progress >= stage.patience:
             reason = f"no progress in {stage.patience} blocks"
         elif share_is_over:
-            reason = self.budget.why_over()
+            reason = f"{self.budget.why_over()},"
         else:
             return
         taken = "1 step" if self.step_in_stage == 1 else f"{self.step_in_stage} steps"
