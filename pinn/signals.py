@@ -10,7 +10,7 @@ from types import FrameType
 
 Handler = Callable[[int, FrameType | None], object] | int
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-SHOW_CURSOR = b"\x1b[?25h\n"
+SHOW_CURSOR = b"\x1b[?25h"
 """What a terminal is told where a progress bar has hidden the cursor."""
 
 
@@ -23,6 +23,8 @@ class Signals:
     def __init__(self) -> None:
         self.received: int | None = None
         """The signal that was noted."""
+        self.heard: Callable[[], object] = lambda: None
+        """Called in the main thread when a signal has been noted; it may raise."""
         self._noting = False
 
     @contextmanager
@@ -36,9 +38,13 @@ class Signals:
             yield
             return
 
+        first = True
+
         def note(number: int, frame: FrameType | None) -> None:
-            if self.received is None:
-                self.received = number
+            nonlocal first
+            if first:
+                first, self.received = False, number
+                self.heard()
                 return
             signal.signal(number, before[number])
             try:
@@ -79,6 +85,7 @@ class Signals:
                 if not (first and self._noting):
                     if sys.stdout.isatty():
                         os.write(sys.stdout.fileno(), SHOW_CURSOR)
+                    os.write(sys.stderr.fileno(), f"ended by {signal.Signals(number).name}\n".encode())
                     os._exit(128 + number)
                 first, self.received = False, number
 

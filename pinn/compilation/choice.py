@@ -15,7 +15,10 @@ class Clock(Protocol):
         """Return how many seconds are left; infinite without a limit."""
 
     def apart(self) -> AbstractContextManager[None]:
-        """Surround what comes once, so that steps are not judged by it."""
+        """Surround what comes once, so that steps are not judged by it. Inside of it `OutOfTime` may be raised."""
+
+    def interrupted(self) -> bool:
+        """Whether a signal has come."""
 
 
 class NoClock:
@@ -28,6 +31,10 @@ class NoClock:
     def apart(self) -> AbstractContextManager[None]:
         """Surround nothing."""
         return nullcontext()
+
+    def interrupted(self) -> bool:
+        """Return False."""
+        return False
 
 
 @dataclass(frozen=True)

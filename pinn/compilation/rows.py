@@ -14,6 +14,7 @@ from pinn.compilation.choice import Clock, Count, NoClock, repays, why_not_compi
 from pinn.compilation.kernels import OUT_OF_MEMORY, compiled, reason
 from pinn.domains import Points
 from pinn.model import Model
+from pinn.objective import OutOfTime
 
 Way = Literal["eager", "captured", "compiled"]
 T = TypeVar("T")
@@ -71,6 +72,8 @@ class RowGraphs:
         except OUT_OF_MEMORY:
             raise
         except Exception as error:
+            if self.clock.interrupted():
+                raise OutOfTime from error
             # As in `CompiledStep`: tracers raise what they please, and an error of the problem's own comes again.
             before: Way = "captured" if self.way == "compiled" else "eager"
             self.say(f"residuals cannot be {self.way}, so they are {before}: {reason(error)}")

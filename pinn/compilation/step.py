@@ -16,7 +16,7 @@ from pinn.domains import Points
 from pinn.errors import InputError
 from pinn.jacobian import residual_jacobian
 from pinn.model import Model
-from pinn.objective import Gradient, Objective
+from pinn.objective import Gradient, Objective, OutOfTime
 
 Compile = Literal["auto"] | bool
 T = TypeVar("T")
@@ -97,6 +97,8 @@ class CompiledStep:
             except OUT_OF_MEMORY:
                 raise
             except Exception as error:
+                if self.clock.interrupted():
+                    raise OutOfTime from error
                 # Tracers and compilers raise what they please. An error of the problem's own comes again on the way
                 # below, and no way is below eager.
                 self._step_down(error)

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from pinn.errors import InputError
-from pinn.objective import Objective
-from pinn.optimizers.optimizer import Optimizer, Progress, Stop, Unlimited, jacobian_work
+from pinn.objective import Objective, OutOfTime
+from pinn.optimizers.optimizer import Optimizer, Progress, Stop, Unlimited, jacobian_work, require_time
 
 
 class LeastSquares(Optimizer):
@@ -41,7 +41,13 @@ class LeastSquares(Optimizer):
     def run(self, objective: Objective, steps: int, stop: Stop = Unlimited()) -> Progress:  # noqa: B008
         """Take at most `steps` steps."""
         taken = 0
-        while taken < steps and not stop() and self._step(objective, stop):
+        while taken < steps and not stop():
+            start = parameters_to_vector(self.parameters)
+            try:
+                self._step(objective, start, stop)
+            except OutOfTime:
+                vector_to_parameters(start, self.parameters)
+                break
             taken += 1
         return Progress(taken)
 
@@ -56,31 +62,24 @@ class LeastSquares(Optimizer):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up nothing."""
 
-    def _step(self, objective: Objective, stop: Stop) -> bool:
-        """Take a step, and tell whether there was time for it."""
-        start = parameters_to_vector(self.parameters)
+    def _step(self, objective: Objective, start: Tensor, stop: Stop) -> None:
         count, columns = objective.rows, len(start)
         if count < columns:
             raise InputError(
                 f"least squares needs at least as many rows as parameters; there are {count} rows for {columns} "
                 f"parameters. Raise points, or lower network.features."
             )
-        if not stop.fits(self.work(count)):
-            return False
+        require_time(stop, self.work(count))
         jacobian, rows = objective.jacobian()
-        if not stop.fits(solve_work(count, columns)):
-            return False
+        require_time(stop, solve_work(count, columns))
         before = rows.dot(rows) / 2
         step = solve(jacobian, -rows)
-        in_time = True
         for halving in range(self.halvings + 1):
-            if halving and not (in_time := stop.fits()):
-                break
             vector_to_parameters(start + 0.5**halving * step, self.parameters)
             if objective.loss() < before:
-                return True
+                return
+            require_time(stop)
         vector_to_parameters(start, self.parameters)
-        return in_time
 
 
 def step_work(rows: int, columns: int) -> float:

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from pinn.errors import InputError
-from pinn.objective import Objective
-from pinn.optimizers.optimizer import Optimizer, Progress, Stop, Unlimited, jacobian_work
+from pinn.objective import Objective, OutOfTime
+from pinn.optimizers.optimizer import Optimizer, Progress, Stop, Unlimited, jacobian_work, require_time
 
 
 class LevenbergMarquardt(Optimizer):
@@ -69,10 +69,13 @@ class LevenbergMarquardt(Optimizer):
         """Take at most `steps` steps."""
         taken, jacobian = 0, None
         while taken < steps and not stop():
-            if not stop.fits(self.work(objective.rows)):
-                break
-            jacobian, rows = objective.jacobian(out=jacobian)
-            if not self._step(objective, _Linearisation(jacobian, rows), stop):
+            start = parameters_to_vector(self.parameters)
+            try:
+                require_time(stop, self.work(objective.rows))
+                jacobian, rows = objective.jacobian(out=jacobian)
+                self._step(objective, start, _Linearisation(jacobian, rows), stop)
+            except OutOfTime:
+                vector_to_parameters(start, self.parameters)
                 break
             taken += 1
         return Progress(taken)
@@ -90,16 +93,12 @@ class LevenbergMarquardt(Optimizer):
         """Take up λ."""
         self.damping = state["damping"]
 
-    def _step(self, objective: Objective, linear: "_Linearisation", stop: Stop) -> bool:
-        """Take a step, and tell whether there was time for it."""
-        start = parameters_to_vector(self.parameters)
+    def _step(self, objective: Objective, start: Tensor, linear: "_Linearisation", stop: Stop) -> None:
         best, loss, best_damping = start, linear.rows.dot(linear.rows) / 2, self.damping
         before, decreased = loss, False
         damping = max(self.damping / self.factor, self.floor)
         while damping <= self.ceiling:
-            if not stop.fits(linear.work(damping)):
-                vector_to_parameters(start, self.parameters)
-                return False
+            require_time(stop, linear.work(damping))
             step, predicted = linear.step(damping)
             if self.bend:
                 vector_to_parameters(start + NUDGE * step, self.parameters)
@@ -117,7 +116,6 @@ class LevenbergMarquardt(Optimizer):
             damping *= self.factor
         self.damping = best_damping
         vector_to_parameters(best, self.parameters)
-        return True
 
 
 NUDGE = 0.1

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 from torch import Tensor
 
 from pinn.errors import InputError
-from pinn.objective import Objective
+from pinn.objective import Objective, OutOfTime
 
 JACOBIAN = 150
 """Operations of a decomposition that take as long as one entry of a Jacobian: measured with 3,300 × 921 of them."""
@@ -44,8 +44,10 @@ class Unlimited:
         return True
 
 
-class OutOfTime(Exception):
-    """An optimizer raises and catches it to leave an iteration that has no time left."""
+def require_time(stop: Stop, operations: float = 0) -> None:
+    """Raise OutOfTime unless there is time for so many operations, or any at all."""
+    if not stop.fits(operations):
+        raise OutOfTime
 
 
 class Optimizer(ABC):

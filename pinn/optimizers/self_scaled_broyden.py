@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from pinn.errors import InputError
+from pinn.objective import OutOfTime
 from pinn.optimizers.line_search import Trial, strong_wolfe
-from pinn.optimizers.optimizer import Optimizer, OutOfTime, Progress, Stop, Unlimited
+from pinn.optimizers.optimizer import Optimizer, Progress, Stop, Unlimited, require_time
 
 
 class SelfScaledBroyden(Optimizer):
@@ -79,8 +80,7 @@ class SelfScaledBroyden(Optimizer):
         direction = torch.zeros_like(position)
 
         def trial(step: float) -> Trial:
-            if not stop.fits():
-                raise OutOfTime
+            require_time(stop)
             vector_to_parameters(position + step * direction, self.parameters)
             return _evaluate(objective, self.parameters, direction, step)
 

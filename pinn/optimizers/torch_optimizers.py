@@ -11,8 +11,8 @@ from torch.optim import LBFGS
 from torch.optim.lr_scheduler import LRScheduler
 
 from pinn.errors import InputError
-from pinn.objective import Objective
-from pinn.optimizers.optimizer import Optimizer, OutOfTime, Progress, Stop, Unlimited
+from pinn.objective import Objective, OutOfTime
+from pinn.optimizers.optimizer import Optimizer, Progress, Stop, Unlimited, require_time
 
 EVALUATIONS = 25
 """Of the objective in a line search of L-BFGS, at most."""
@@ -86,7 +86,10 @@ class FirstOrder(_TorchOptimizer):
         """Take at most `steps` steps."""
         taken = 0
         while taken < steps and not stop():
-            self.optimizer.step(objective)  # type: ignore[arg-type]
+            try:
+                self.optimizer.step(objective)  # type: ignore[arg-type]
+            except OutOfTime:
+                break
             self._next_rate()
             taken += 1
         return Progress(taken)
@@ -160,8 +163,7 @@ class _Remembered:
                 for parameter, gradient in zip(self.parameters, gradients, strict=True):
                     parameter.grad = gradient
                 return loss
-        if not self.stop.fits():
-            raise OutOfTime
+        require_time(self.stop)
         loss = self.objective()
         # The next evaluation may write where this one did.
         self.seen.append((here, loss.clone(), [gradient.clone() for gradient in _gradients(self.parameters)]))

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from pinn.model import Model, scaled
 from pinn.networks import RandomFeatures
-from pinn.objective import Objective
+from pinn.objective import Objective, OutOfTime
 from pinn.optimizers import LeastSquares, Stop, Unlimited
-from pinn.optimizers.optimizer import OutOfTime
+from pinn.optimizers.optimizer import require_time
 from pinn.problems import Problem
 from pinn.sampling import Collocation
 from pinn.weighting import Equilibrated
@@ -140,9 +140,10 @@ class _Search:
         # The moves of one round lead back to where others came from.
         key = tuple(scale.tolist())
         if key not in self.seen:
-            stopped = self.stop()
-            if self.seen and (stopped or not self.stop.fits(self.work)):
+            if self.stop() and self.seen:
                 raise OutOfTime
+            if self.seen:
+                require_time(self.stop, self.work)
             self.seen[key] = self._try(list(key))
         return self.seen[key]
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pinn.errors import InputError
+from pinn.objective import OutOfTime
 from pinn.optimizers.least_squares import solve, solve_work
 
 MOST_OVERRUN = 2
@@ -65,6 +66,7 @@ class Budget:
         self._started: float | None = None
         self._iteration_began: float | None = None
         self._pause = math.inf
+        self._can_be_left = False
 
     def start(self) -> None:
         """Let the clock go on from what is spent."""
@@ -149,15 +151,32 @@ class Budget:
     def predict(self, operations: float) -> float:
         """Return how many seconds so many operations take."""
         if operations and self._speed is None:
-            with self.apart():
-                self._speed = measure_speed(self.like)
+            began = self.elapsed()
+            self._speed = measure_speed(self.like)
+            self._set_apart(began)
         return operations / self._speed if self._speed else 0.0
 
     @contextmanager
     def apart(self) -> Iterator[None]:
-        """Do something that comes once: the iteration in progress is not judged by it."""
-        began = self.elapsed()
-        yield
+        """Do something that comes once: the iteration in progress is not judged by it, and can be left in it.
+
+        Raises:
+            OutOfTime: a signal came in an iteration.
+        """
+        began, self._can_be_left = self.elapsed(), True
+        try:
+            yield
+        finally:
+            self._can_be_left = False
+            self._set_apart(began)
+
+    def leave(self) -> None:
+        """Hear that a signal came: an iteration that can be left is left."""
+        if self._can_be_left and self._iteration_began is not None:
+            raise OutOfTime
+
+    def _set_apart(self, began: float) -> None:
+        """Leave out of the iteration in progress what passed since then."""
         if self._iteration_began is not None:
             self._iteration_began += self.elapsed() - began
 

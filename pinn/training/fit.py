@@ -41,6 +41,7 @@ def fit(
     """
     if signals is not None:
         training.budget.interrupted = lambda: signals.received is not None
+        signals.heard = training.budget.leave
     checkpoints = Checkpoints(folder, header or {}) if folder else None
     if checkpoints and not checkpoints.exist():
         checkpoints.write(training)
