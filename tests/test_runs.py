@@ -2,18 +2,13 @@
 
 import csv
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from helpers.runs import ROOT, SMALL, configuration, cut_after, script, train
+from helpers.runs import SMALL, configuration, cut_after, script, train
 from rich.console import Console
 
 import pinn
@@ -254,37 +249,3 @@ def test_a_folder_that_another_start_has_just_taken_is_refused(tmp_path: Path, m
     with pytest.raises(InputError, match="another run has just begun"):
         train(tmp_path / "run", "training=adam", steps=2)
     assert [str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*")] == [".hydra"]
-
-
-LONG = [*SMALL, "training=adam", "training.adam.steps=1000000", "training.adam.block=5", "compile=false"]
-
-
-def start(folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, str(ROOT / "scripts" / "train.py"), *LONG]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def test_signals_end_a_process_in_order_and_two_starts_never_share_a_folder(tmp_path: Path) -> None:
-    """Two processes start at once in one place; one gets what `kill` sends, the other what Ctrl-C sends."""
-    processes = {signal.SIGTERM: start(tmp_path), signal.SIGINT: start(tmp_path)}
-    for number, process in processes.items():
-        assert process.stdout is not None
-        # The first line about steps says that the training is under way and listens to signals.
-        while "steps" not in (line := process.stdout.readline()):
-            assert line, f"the process ended with {process.wait()}"
-        sent = time.monotonic()
-        process.send_signal(number)
-        said, _ = process.communicate(timeout=60)
-        assert process.returncode == 128 + number
-        assert time.monotonic() - sent < 30
-        assert "Traceback" not in said
-        assert "interrupted; go on with: python scripts/train.py resume=" in " ".join(said.split())
-    folders = sorted((tmp_path / "outputs" / "poisson").iterdir())
-    assert len(folders) == 2
-    for folder in folders:
-        assert json.loads((folder / "metrics.json").read_text())["status"] == "interrupted"
-    steps = json.loads((folders[0] / "metrics.json").read_text())["steps"]
-    seconds = json.loads((folders[0] / "metrics.json").read_text())["wall_seconds"]["train"]
-    assert run.resume(folders[0], {"seconds": seconds + 0.2}) == 0
-    assert json.loads((folders[0] / "metrics.json").read_text())["steps"] > steps
-    assert not os.path.exists(tmp_path / ".hydra")
