@@ -10,7 +10,7 @@ from pinn.errors import InputError
 from pinn.model import Model, scaled
 from pinn.networks import RandomFeatures
 from pinn.objective import Objective
-from pinn.optimizers import LeastSquares
+from pinn.optimizers import LeastSquares, Unlimited
 from pinn.plan.feature_scales import find_scale
 from pinn.problems import Heat, Poisson, Wave
 from pinn.sampling import Collocation, Sobol
@@ -104,6 +104,28 @@ def test_scale_follows_the_solution() -> None:
     assert in_time > 1.5 * in_space
     again = find_scale(problem, points_of(problem, 600), features=250)
     assert again == found
+
+
+@pytest.mark.parametrize("trials", [1, 3, 9])
+def test_the_search_takes_the_best_that_it_had_time_for(trials: int) -> None:
+    """Without time for any trial the first one is made all the same."""
+
+    class Until(Unlimited):
+        asked = 0
+
+        def fits(self, operations: float = 0) -> bool:
+            self.asked += 1
+            return self.asked < trials
+
+    problem = Wave(speed=4.0)
+    found = find_scale(problem, points_of(problem, 300), 120, None, Until())
+    assert (found.trials, found.in_time) == (trials, False)
+    whole = find_scale(problem, points_of(problem, 300), 120)
+    assert whole.in_time
+    assert whole.trials > 9
+    # The best one is the ninth, and the first ones are worse.
+    assert (found.scale == whole.scale) == (trials == 9)
+    assert (whole.residual < found.residual) == (trials < 9)
 
 
 def test_a_scale_that_solves_ends_the_search() -> None:

@@ -236,6 +236,26 @@ print("CODE", train.main(sys.argv[1:]))
 """
 
 
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="other systems count from the start")
+def test_the_peak_of_a_run_is_its_own() -> None:
+    program = """
+import torch
+from pinn.memory import forget_peak, keep_freed_memory, peak_megabytes
+keep_freed_memory()
+cpu = torch.device("cpu")
+before = peak_megabytes(cpu)
+[torch.ones(2**17) for _ in range(1000)]
+large = peak_megabytes(cpu)
+forget_peak()
+print(before, large, peak_megabytes(cpu))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    before, large, after = map(float, done.stdout.split())
+    # 500 MB, kept by the allocator, and given back before the next run.
+    assert large > before + 450
+    assert after < before + 100
+
+
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux tells what is used")
 @pytest.mark.parametrize(
     ("megabytes", "words", "code", "said"),
