@@ -19,13 +19,6 @@ POINTS_PER_BLOCK = 1024
 T = TypeVar("T")
 
 
-class OutOfTime(Exception):
-    """An evaluation or a decomposition is not begun, or given up, for it has no time.
-
-    An optimizer leaves its iteration then, with parameters and state as they were before it.
-    """
-
-
 class Gradient(NamedTuple):
     """What a step of first order needs, without graphs."""
 

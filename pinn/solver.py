@@ -207,7 +207,8 @@ def prepare(
     with warnings.catch_warnings():
         if not console.quiet:
             warnings.simplefilter("ignore")  # the line below says it
-        engines = choose_engines(engine, model, draw, jacobian=jacobian)
+        with said_if_long(console.print, "[bold]engine[/bold] going on: operations are counted"):
+            engines = choose_engines(engine, model, draw, jacobian=jacobian)
     model.engines = engines.by_constraint
     console.print(f"[bold]engine[/bold] {engines.reason}", highlight=False)
     # A weight for a condition that is built in does no harm.

@@ -13,8 +13,8 @@ from pinn.compilation.capture import capture, leaf, state_of
 from pinn.compilation.choice import Clock, Count, NoClock, repays, why_not_compile
 from pinn.compilation.kernels import OUT_OF_MEMORY, compiled, reason
 from pinn.domains import Points
+from pinn.errors import OutOfTime
 from pinn.model import Model
-from pinn.objective import OutOfTime
 
 Way = Literal["eager", "captured", "compiled"]
 T = TypeVar("T")

@@ -13,10 +13,10 @@ from pinn.compilation.choice import Clock, Count, NoClock, Step, choose, why_not
 from pinn.compilation.kernels import OUT_OF_MEMORY, compiled, reason
 from pinn.compilation.rows import RowFunction, RowGraphs, Way
 from pinn.domains import Points
-from pinn.errors import InputError
+from pinn.errors import InputError, OutOfTime
 from pinn.jacobian import residual_jacobian
 from pinn.model import Model
-from pinn.objective import Gradient, Objective, OutOfTime
+from pinn.objective import Gradient, Objective
 
 Compile = Literal["auto"] | bool
 T = TypeVar("T")

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from pinn.errors import InputError
-from pinn.objective import Objective, OutOfTime
+from pinn.errors import InputError, OutOfTime
+from pinn.objective import Objective
 from pinn.optimizers.optimizer import Optimizer, Progress, Stop, Unlimited, jacobian_work, require_time
 
 

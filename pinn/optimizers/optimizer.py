@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 from torch import Tensor
 
-from pinn.errors import InputError
-from pinn.objective import Objective, OutOfTime
+from pinn.errors import InputError, OutOfTime
+from pinn.objective import Objective
 
 JACOBIAN = 150
 """Operations of a decomposition that take as long as one entry of a Jacobian: measured with 3,300 × 921 of them."""

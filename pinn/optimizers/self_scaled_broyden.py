@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from pinn.errors import InputError
-from pinn.objective import OutOfTime
+from pinn.errors import InputError, OutOfTime
 from pinn.optimizers.line_search import Trial, strong_wolfe
 from pinn.optimizers.optimizer import Optimizer, Progress, Stop, Unlimited, require_time
 

@@ -10,8 +10,8 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from torch.optim import LBFGS
 from torch.optim.lr_scheduler import LRScheduler
 
-from pinn.errors import InputError
-from pinn.objective import Objective, OutOfTime
+from pinn.errors import InputError, OutOfTime
+from pinn.objective import Objective
 from pinn.optimizers.optimizer import Optimizer, Progress, Stop, Unlimited, require_time
 
 EVALUATIONS = 25

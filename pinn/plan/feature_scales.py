@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pinn.errors import OutOfTime
 from pinn.model import Model, scaled
 from pinn.networks import RandomFeatures
-from pinn.objective import Objective, OutOfTime
+from pinn.objective import Objective
 from pinn.optimizers import LeastSquares, Stop, Unlimited
 from pinn.optimizers.optimizer import require_time
 from pinn.problems import Problem

@@ -9,8 +9,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from pinn.errors import InputError
-from pinn.objective import OutOfTime
+from pinn.errors import InputError, OutOfTime
 from pinn.optimizers.least_squares import solve, solve_work
 
 MOST_OVERRUN = 2

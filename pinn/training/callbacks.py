@@ -32,8 +32,8 @@ def _training(module: LightningModule) -> Training:
 class Checkpoints(Callback):
     """Writes `last.ckpt`, from which a training goes on exactly, and `best.ckpt`, the solution to use.
 
-    Both are written before the first step, every ten seconds, and by `write` at the end. `last.ckpt` holds the best
-    state too, so that a run killed between the two writes loses nothing.
+    Both are written every ten seconds, and by `write` at the end; before the first look there is no best state.
+    `last.ckpt` holds the best state too, so that a run killed between the two writes loses nothing.
 
     Args:
         folder: where to write; it is made if it is missing.
@@ -57,8 +57,9 @@ class Checkpoints(Callback):
         """Write both as they are now."""
         self.folder.mkdir(parents=True, exist_ok=True)
         checkpoint.save(self.folder / "last.ckpt", {**self.header, "training": state_of(training)})
-        best = {"state": training.record.best_state, "history": training.history}
-        checkpoint.save(self.folder / "best.ckpt", {**self.header, **best})
+        if training.history:
+            best = {"state": training.record.best_state, "history": training.history}
+            checkpoint.save(self.folder / "best.ckpt", {**self.header, **best})
         self._written = time.monotonic()
 
 
@@ -71,6 +72,10 @@ class ProgressBar(Callback):
         self._printed = -SECONDS_BETWEEN_LINES
         self._reasons = 0
         self._step = ExitStack()
+
+    def on_fit_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Be ready to say that what comes before the first step takes long."""
+        self._step.enter_context(said_if_long(self._say, "going on: points, weights and the reference are looked at"))
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Open the bar."""
@@ -89,6 +94,7 @@ class ProgressBar(Callback):
 
     def on_train_batch_start(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
         """Be ready to say that it takes long."""
+        self._step.close()
         training = _training(module)
         line = f"{list(training.stages)[training.stage]}: going on after {training.step_in_stage} steps"
         self._step.enter_context(said_if_long(self._say, line, SECONDS_OF_SILENCE))
