@@ -5,18 +5,23 @@ The clock of these tests moves by the work that is done, so that they say the sa
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from helpers.runs import end_of, train
+import torch
+from helpers.runs import configuration, end_of, train
 
 from pinn import run, solve
+from pinn.errors import InputError, OutOfTime
 from pinn.objective import Objective
 from pinn.optimizers import least_squares, levenberg_marquardt
 from pinn.optimizers.least_squares import solve_work
 from pinn.problems import Poisson
+from pinn.training.budget import CERTAIN, Budget, measure_speed
+from pinn.training.callbacks import Checkpoints
 
 pytestmark = pytest.mark.usefixtures("no_figures")
 
@@ -130,3 +135,147 @@ def test_the_plan_has_as_many_features_and_trials_as_there_is_time_for(seconds: 
     assert solution.metrics["stopped"] == ["lstsq: all steps are taken after 1 step"]
     features = solution.model.network.network.output.in_features
     assert features == {4: 22, 10: 45, 40: 120}[seconds]
+
+
+class Watched(Budget):
+    """A budget whose clock moves when it is told to; decompositions do 1e9 operations a second."""
+
+    def __init__(self, seconds: float | None = 10.0) -> None:
+        self.now = 100.0
+        super().__init__(seconds, clock=lambda: self.now, speed=CERTAIN)
+        self.start()
+        self.begin_stage(1.0)
+
+    def iterate(self, seconds: float) -> bool:
+        """Take an iteration of so many seconds, and tell whether it was allowed to begin."""
+        if self():
+            return False
+        self.now += seconds
+        return True
+
+
+def test_no_iteration_begins_that_would_end_too_late() -> None:
+    """Judged by the last one: after three of 3 s there is no room for a fourth, though 1 s is left."""
+    budget = Watched()
+    assert [budget.iterate(3.0) for _ in range(4)] == [True, True, True, False]
+    assert budget.is_over()
+    assert not budget.is_spent()
+    assert budget.why_over() == "time is up after 9 s"
+
+
+def test_without_a_limit_nothing_is_over() -> None:
+    budget = Watched(None)
+    assert all(budget.iterate(2.0) for _ in range(100))
+    assert budget.fits(1e30)
+
+
+def test_time_that_stands_is_not_spent() -> None:
+    budget = Watched()
+    budget.now += 4
+    budget.halt()
+    budget.now += 1000
+    assert budget.spent == budget.elapsed() == 4
+    budget.start()
+    budget.now += 5
+    assert budget.left() == 1
+    other = Watched(20)
+    other.restore(budget.state_to_save() | {"spent": 9.0})
+    other.start()
+    assert (other.left(), other.before) == (11, 9)
+
+
+def test_a_stage_ends_with_its_share_and_a_solve_may_take_twice_as_much() -> None:
+    budget = Watched()
+    budget.now += 2
+    budget.begin_stage(0.25)
+    assert budget.left() == 2
+    assert budget.fits(4e9)
+    budget.now += 1
+    assert not budget.fits(3.1e9)
+    assert budget.is_over()
+    assert budget.why_over() == "what comes next takes about 3 s, and 1 s are left"
+    budget.begin_stage(1.0)
+    assert not budget.is_over()
+    assert budget.fits(7e9)
+    assert not budget.fits(7.1e9)
+
+
+def test_a_stage_leaves_time_for_what_must_follow_it_but_half_of_its_own() -> None:
+    for operations, left in ((1e9, 6.0), (3e9, 6.0), (5e9, 5.0), (6e9, 4.0), (8e9, 3.0), (1e12, 3.0)):
+        budget = Watched()
+        budget.begin_stage(0.6, reserve=operations)
+        assert budget.left() == left
+
+
+def test_what_comes_once_is_not_expected_again() -> None:
+    """Compiling took seven of the ten seconds, a step takes one."""
+    budget = Watched()
+    assert not budget()
+    with budget.apart():
+        budget.now += 7
+    budget.now += 1
+    assert not budget()
+    assert budget.iteration == 1
+
+
+def test_a_run_pauses_so_that_its_state_can_be_saved() -> None:
+    budget = Watched(1000)
+    budget.begin_run()
+    assert [budget.iterate(4.0) for _ in range(4)] == [True, True, True, False]
+    assert not budget.is_over()
+    budget.begin_run()
+    assert budget.iterate(4.0)
+
+
+def test_a_signal_ends_a_run_and_leaves_an_iteration_in_which_something_is_made() -> None:
+    budget = Watched(None)
+    budget.leave()  # nothing goes on
+    assert not budget()
+    budget.leave()
+    with budget.apart(), pytest.raises(OutOfTime):
+        budget.leave()
+    budget.end_iteration()
+    with budget.apart():
+        budget.leave()  # in no iteration there is nothing to leave
+    budget.interrupted = lambda: True
+    assert budget()
+
+
+def test_the_machine_is_measured_only_where_it_matters(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = []
+    monkeypatch.setattr("pinn.training.budget.measure_speed", lambda like: measured.append(like) or 2e9)
+    budget = Budget(10)
+    budget.start()
+    budget.begin_stage(1.0)
+    assert budget.fits(5e9)
+    assert not measured
+    assert budget.fits(15e9)
+    assert not budget.fits(25e9)
+    assert len(measured) == 1
+
+
+def test_a_machine_has_a_speed() -> None:
+    assert 1e7 < measure_speed(torch.zeros(0, dtype=torch.float64)) < 1e15
+
+
+@pytest.mark.parametrize("seconds", [0, -1, True, "long"])
+def test_other_seconds_are_refused(seconds: Any) -> None:
+    with pytest.raises(InputError, match="seconds must be a positive number or null"):
+        Budget(seconds)
+
+
+def test_checkpoints_are_written_in_the_middle_of_a_block(tmp_path: Path, clock: SimpleNamespace) -> None:
+    """A block of a thousand steps of 0.15 s; what is saved on the way is what the run would go on from."""
+    words = ("problem=burgers", *words_for("adam"), "points=20")
+    values = configuration(*words, steps=1000, block=1000)
+    saved = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pinn.training.callbacks.SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+        write = Checkpoints.write
+        patch.setattr(Checkpoints, "write", lambda self, training: (saved.append(training.step), write(self, training)))
+        values["seconds"] = 35
+        assert run.train(values, tmp_path / "run") == 0
+    # At the beginning, at three pauses, when time is up, and at the end.
+    assert saved[0] == 0
+    assert len(saved) == 6
+    assert all(35 <= after - before <= 70 for before, after in pairwise(saved[:4]))
