@@ -11,16 +11,17 @@ import torch
 from lightning.pytorch.loggers import Logger
 from rich.console import Console
 from torch import nn
-from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from pinn.config import check_keys
 from pinn.errors import InputError
-from pinn.evaluation import require_grid
+from pinn.evaluation import require_grid, require_memory
 from pinn.memory import keep_freed_memory
+from pinn.optimizers import Optimizer
 from pinn.problems import Problem
 from pinn.recipes import rebuild
 from pinn.sampling import Collocation, Sampler
+from pinn.solution import DTYPES
 from pinn.solver import prepare
 from pinn.threads import check_threads
 from pinn.training import Stage, Training
@@ -41,6 +42,7 @@ def build(config: Mapping[str, Any], console: Console) -> tuple[Training, dict[s
             raise InputError(f"{key} must map names to numbers, as in {key}.walls=50; it was given {config[key]!r}.")
     problem = _built(config, "problem", Problem)
     require_grid(problem.domain, config["grid"])
+    require_memory(problem, config["grid"], DTYPES.get(config["dtype"], torch.float64))
     collocation = partial(
         Collocation,
         sampler=_built(config, "sampling", Sampler),
@@ -115,7 +117,7 @@ def _stages(config: Mapping[str, Any]) -> dict[str, Stage]:
     stages = {}
     for name in config["training"] or {}:
         stage = _built(config["training"], name, Stage)
-        _require(f"training.{name}.optimizer", stage.optimizer, Optimizer)
+        _require(f"training.{name}.optimizer", stage.optimizer, torch.optim.Optimizer, Optimizer)
         if stage.schedule is not None:
             _require(f"training.{name}.schedule", stage.schedule, LRScheduler)
         stages[name] = stage
@@ -132,9 +134,9 @@ def _built(config: Mapping[str, Any], key: str, kind: type, **arguments: Any) ->
     return built
 
 
-def _require(key: str, built: Any, kind: type) -> None:
-    """Raise InputError unless an object, or what a partial of a class will make, is of a kind."""
+def _require(key: str, built: Any, *kinds: type) -> None:
+    """Raise InputError unless an object, or what a partial of a class will make, is of one of the kinds."""
     made = built.func if isinstance(built, partial) else type(built)
-    if not (isinstance(made, type) and issubclass(made, kind)):
-        name = getattr(made, "__name__", made)
-        raise InputError(f"{key} must be a {kind.__module__}.{kind.__name__}; it was given a {name}.")
+    if not (isinstance(made, type) and issubclass(made, kinds)):
+        expected = " or a ".join(f"{kind.__module__}.{kind.__name__}" for kind in kinds)
+        raise InputError(f"{key} must be a {expected}; it was given a {getattr(made, '__name__', made)}.")

@@ -1,5 +1,6 @@
 """How good a solution is: fields, reference and residuals at many points, and the errors between them."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,7 +11,9 @@ from torch.quasirandom import SobolEngine
 
 from pinn.domains import Box, Points
 from pinn.errors import InputError
+from pinn.memory import free_memory
 from pinn.model import Model
+from pinn.problems import Problem
 from pinn.references import relative_errors
 
 POINTS_AT_ONCE = 16_384
@@ -64,7 +67,7 @@ class Evaluation:
     def max_error(self) -> dict[str, float]:
         """max |u - u_ref| over the points, for each field that has a reference."""
         return {
-            name: (self.fields[name] - exact)[torch.isfinite(exact)].abs().max().item()
+            name: (self.fields[name] - exact)[torch.isfinite(exact)].abs_().max().item()
             for name, exact in self.reference.items()
         }
 
@@ -106,19 +109,44 @@ def require_grid(domain: Box, grid: int | Mapping[str, int]) -> None:
     domain.grid_sizes(grid)
 
 
+def require_memory(problem: Problem, grid: int | Mapping[str, int], dtype: torch.dtype) -> None:
+    """Raise InputError if what is known on a grid would not fit into the memory that is free."""
+    domain = problem.domain
+    if isinstance(grid, int) and len(domain.coordinates) > MOST_AXES:
+        points, coordinates = grid**2, 2 * len(domain.coordinates)
+    else:
+        # A mesh grid is views of its axes.
+        points, coordinates = math.prod(domain.grid_sizes(grid).values()), 0
+    fields = len(problem.fields) * (1 if problem.reference() is None else 2)
+    residuals = sum(c.region.dimension == len(domain.coordinates) for c in problem.constraints().values())
+    arrays = coordinates + fields + residuals + 1  # the last one to work with
+    needed, free = points * arrays * dtype.itemsize, free_memory(torch.device("cpu"))
+    if free is not None and needed > free:
+        raise InputError(
+            f"grid={grid} makes {points:,} points; fields, reference and residuals there take {needed / 1e9:.1f} GB, "
+            f"and {free / 1e9:.1f} GB are free. Take fewer nodes."
+        )
+
+
 def evaluate(model: Model, points: Points) -> Evaluation:
     """Evaluate a model at points, by coordinate: tensors of the shape of a mesh grid, or (points,)."""
     shape = next(iter(points.values())).shape
-    flat = {name: coordinate.flatten() for name, coordinate in points.items()}
     # Each coordinate beyond those of a grid adds derivatives to hold.
-    size = max(1, POINTS_AT_ONCE * MOST_AXES // max(MOST_AXES, len(flat)))
-    blocks = [
-        _evaluate_block(model, {name: values[start : start + size] for name, values in flat.items()})
-        for start in range(0, shape.numel(), size)
-    ]
-    inside = model.problem.domain.contains(points).cpu()
-    fields, exact, residuals = (_join([block[part] for block in blocks], inside) for part in range(3))
-    return Evaluation({name: values.cpu() for name, values in points.items()}, fields, exact, residuals, inside)
+    size = max(1, POINTS_AT_ONCE * MOST_AXES // max(MOST_AXES, len(points)))
+    parts: tuple[Points, Points, Points] = {}, {}, {}
+    inside = torch.empty(shape, dtype=torch.bool)
+    for start in range(0, shape.numel(), size):
+        # The coordinates of a mesh grid are views of its axes, which are not made larger.
+        index = torch.unravel_index(torch.arange(start, min(start + size, shape.numel())), shape)
+        here = {name: coordinate[index] for name, coordinate in points.items()}
+        within = model.problem.domain.contains(here).cpu()
+        inside.view(-1)[start : start + len(within)] = within
+        for whole, values in zip(parts, _evaluate_block(model, here), strict=True):
+            for name, row in values.items():
+                if start == 0:
+                    whole[name] = torch.empty(shape, dtype=row.dtype)
+                whole[name].view(-1)[start : start + len(row)] = torch.where(within, row, torch.nan)
+    return Evaluation({name: values.cpu() for name, values in points.items()}, *parts, inside)
 
 
 def _evaluate_block(model: Model, points: Points) -> tuple[Points, Points, Points]:
@@ -157,9 +185,3 @@ def built_in_residuals(model: Model, count: int = 1000) -> Points:
                 leaves = {key: x.requires_grad_(key in model.problem.coordinates) for key, x in points.items()}
                 rows |= model.problem.residuals(name, leaves, model.fields)
     return {name: row.detach().cpu() for name, row in rows.items() if name in model.hard.rows}
-
-
-def _join(blocks: list[Points], inside: Tensor) -> dict[str, Tensor]:
-    """Return values in one piece, NaN at the points outside of the domain."""
-    whole = {name: torch.cat([block[name] for block in blocks]).reshape(inside.shape).cpu() for name in blocks[0]}
-    return {name: torch.where(inside, values, torch.nan) for name, values in whole.items()}

@@ -3,8 +3,11 @@
 import ctypes
 import math
 import platform
+import re
+import resource
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pinn.errors import InputError
+from pinn.errors import InputError, OutOfMemory
 from pinn.objective import Objective
 
 Chunk = Literal["auto"] | int | None
@@ -78,7 +81,7 @@ def free_memory(device: torch.device) -> int | None:
     """Return the bytes that are free on a device, within the limits of a container; None where that is unknown."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    known = [_available(), _left_in_container()]
+    known = [_available(), _left_in_container(), _left_to_process()]
     return min((value for value in known if value is not None), default=None)
 
 
@@ -95,6 +98,38 @@ def _left_in_container() -> int | None:
     if not limit.exists() or not used.exists() or limit.read_text().strip() == "max":
         return None
     return int(limit.read_text()) - int(used.read_text())
+
+
+def _left_to_process() -> int | None:
+    """Return what the limit of the process, `ulimit -v`, leaves of its addresses."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    path = Path("/proc/self/statm")
+    if limit == resource.RLIM_INFINITY or not path.exists():
+        return None
+    return max(0, limit - int(path.read_text().split()[0]) * resource.getpagesize())
+
+
+def forget_peak() -> None:
+    """Let `peak_megabytes` count from now on, where the system lets it: on a GPU, and under Linux."""
+    if torch.cuda.is_initialized():
+        torch.cuda.reset_peak_memory_stats()
+    if platform.libc_ver()[0] == "glibc":
+        # What an earlier run has left to be used again is not of this one.
+        ctypes.CDLL(None).malloc_trim(0)
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_megabytes(device: torch.device) -> float:
+    """Return the most memory that was used at a time: by torch on a GPU, elsewhere by the process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    status = Path("/proc/self/status")
+    if status.exists() and (peak := re.search(r"VmHWM:\s*(\d+) kB", status.read_text())):
+        return int(peak[1]) / 2**10
+    # Linux counts in kilobytes, macOS in bytes.
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -114,18 +149,23 @@ def keep_freed_memory() -> None:
         set_option(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
+WORDS_OF_ALLOCATORS = ("allocate memory", "not enough memory", "bad_alloc", "bad allocation")
+
+
 @contextmanager
 def out_of_memory_in_one_line() -> Iterator[None]:
     """Turn torch's ways to say that memory is exhausted into one error that names what to change."""
     try:
         yield
+    except OutOfMemory:
+        raise
     except (MemoryError, RuntimeError) as error:
-        # The allocator of the CPU has no exception of its own.
-        said = isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)
-        if not said and "not enough memory" not in str(error):
+        # Only CUDA's allocator has an exception of its own.
+        known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not known and not any(words in str(error) for words in WORDS_OF_ALLOCATORS):
             raise
-        raise InputError(
+        raise OutOfMemory(
             "out of memory; a smaller chunk= bounds the memory of steps and evaluations. The Jacobian of "
             "Levenberg-Marquardt and least squares holds residuals × parameters numbers: take fewer points= or a "
-            "smaller network. Figures and errors are as large as grid=."
+            "smaller network. Errors are as large as grid=."
         ) from error

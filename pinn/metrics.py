@@ -2,8 +2,6 @@
 
 import json
 import platform
-import resource
-import sys
 import time
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -12,6 +10,7 @@ from typing import Any
 import torch
 
 from pinn.evaluation import Evaluation, built_in_residuals
+from pinn.memory import peak_megabytes
 from pinn.training import Training
 from pinn.training.held_out import values_of
 
@@ -33,7 +32,7 @@ def measure(training: Training, evaluation: Evaluation, *, seed: int, dtype: str
     reference = problem.reference()
     parameter = next(model.parameters())
     total = time.perf_counter() - started
-    best = next(row for row in reversed(training.history) if row["step"] == training.best_step)
+    best = next(row for row in reversed(training.history) if row["step"] == training.record.best_step)
     return {
         "schema": SCHEMA,
         "status": training.status,
@@ -44,7 +43,7 @@ def measure(training: Training, evaluation: Evaluation, *, seed: int, dtype: str
         "dtype": dtype,
         "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "steps": training.step,
-        "best_step": training.best_step,
+        "best_step": training.record.best_step,
         "grid": list(next(iter(evaluation.coordinates.values())).shape),
         "relative_l2": evaluation.relative_l2,
         "relative_l2_total": evaluation.relative_l2_total,
@@ -59,11 +58,11 @@ def measure(training: Training, evaluation: Evaluation, *, seed: int, dtype: str
         },
         "unknowns": {name: value.item() for name, value in problem.named_parameters()},
         "wall_seconds": {
-            "setup": total - (training.budget.trained - training.budget.before),
-            "train": training.budget.trained,
+            "setup": total - (training.budget.spent - training.budget.before),
+            "train": training.budget.spent,
             "total": total,
         },
-        "peak_memory_mb": _peak_memory_mb(parameter.device),
+        "peak_memory_mb": peak_megabytes(parameter.device),
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("pinn", "torch", "lightning")},
@@ -73,14 +72,6 @@ def measure(training: Training, evaluation: Evaluation, *, seed: int, dtype: str
 
 def _device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-
-
-def _peak_memory_mb(device: torch.device) -> float:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    # Linux counts in kilobytes, macOS in bytes.
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def to_json(metrics: Mapping[str, Any]) -> str:

@@ -1,30 +1,31 @@
 """A run: from a configuration to a folder with the solution, its errors and its pictures."""
 
-import csv
-import io
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import yaml
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from rich.console import Console
 
 from pinn import checkpoint
 from pinn.build import build, import_trusted, left_to_the_plan, logger_factory, set_up_process
 from pinn.errors import InputError
-from pinn.evaluation import Evaluation
+from pinn.evaluation import require_grid, require_memory
 from pinn.figures import save_figures
-from pinn.files import write_atomically, write_text
+from pinn.files import write_text
+from pinn.folder import log_pictures, read_config, require_free, write_history, write_solution, write_yaml
 from pinn.lock import locked
+from pinn.memory import forget_peak, out_of_memory_in_one_line
 from pinn.metrics import measure, to_json
 from pinn.report import open_console, print_errors, print_metrics
+from pinn.signals import Signals
 from pinn.solution import Solution, load
-from pinn.solver import fit
 from pinn.training import Training
+from pinn.training.fit import fit
 from pinn.training.held_out import columns
+from pinn.training.state import restore
+from pinn.waiting import said_if_long
 
 MAY_CHANGE = ("seconds", "target_error", "trust")
 """What may be said anew when a run is resumed: everything else would make it another run."""
@@ -33,51 +34,63 @@ EXIT_CODES = {"diverged": 3}
 """Of the statuses that are failures; the others end with 0."""
 
 
+@out_of_memory_in_one_line()
 def train(
-    config: Mapping[str, Any], folder: Path, *, hydra: Mapping[str, Any] | None = None, started: float | None = None
+    config: Mapping[str, Any],
+    folder: Path,
+    *,
+    hydra: Mapping[str, Any] | None = None,
+    started: float | None = None,
+    signals: Signals | None = None,
 ) -> int:
-    """Run a configuration into a folder, which must not exist or be empty, and return the exit code.
+    """Run a configuration into a folder, which holds no other run, and return the exit code.
 
     Args:
         config: plain values; see `configs/train.yaml`.
         folder: where everything goes; it is made when the configuration has turned out to be usable.
         hydra: Hydra's own part of the configuration and the overrides, for the record.
-        started: what `time.perf_counter()` said when the program began.
+        started: what `time.perf_counter()` said when the run began, if it was before this.
+        signals: notes signals from the folder's first file to its last.
 
     Raises:
         InputError: the configuration cannot be used, or the folder is not empty; nothing has been written then.
+        OutOfMemory: the run needs more memory than there is.
     """
     started = time.perf_counter() if started is None else started
+    forget_peak()
     console = open_console()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(
-            f"{folder} exists and is not empty; go on with that run by resume={folder}, or name a new folder."
-        )
+    require_free(folder)
     training, recipe = build(config, console)
     make_logger = logger_factory(config)
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        (folder / ".hydra").mkdir()
-    except FileExistsError as error:
-        raise InputError(f"another run has just begun in {folder}; name a new folder.") from error
-    write_text(folder / ".hydra" / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
-    for name, part in (hydra or {}).items():
-        write_text(folder / ".hydra" / f"{name}.yaml", yaml.safe_dump(part, sort_keys=False, allow_unicode=True))
-    with locked(folder / ".hydra" / "lock"):
-        return _finish(config, folder, training, recipe, make_logger, console, started)
+    signals = signals or Signals()
+    with signals.noted():
+        (folder / ".hydra").mkdir(parents=True, exist_ok=True)
+        with locked(folder / ".hydra" / "lock"):
+            require_free(folder)
+            write_yaml(folder / ".hydra" / "config.yaml", dict(config))
+            for name, part in (hydra or {}).items():
+                write_yaml(folder / ".hydra" / f"{name}.yaml", part)
+            code = _finish(config, folder, training, recipe, make_logger, console, started, signals)
+    return code
 
 
-def resume(folder: Path, changes: Mapping[str, Any], *, started: float | None = None) -> int:
+@out_of_memory_in_one_line()
+def resume(
+    folder: Path, changes: Mapping[str, Any], *, started: float | None = None, signals: Signals | None = None
+) -> int:
     """Go on with a run in its own folder, exactly as if it had never stopped, and return the exit code.
 
     Args:
         folder: of the run.
-        changes: new values of `seconds`, `target_error` or `trust`.
+        changes: new values of `seconds`, `target_error` or `trust`. But for `trust`, which no folder may ask for, they
+            stay the values of the run.
         started: what `time.perf_counter()` said when the program began.
+        signals: notes signals from the first file that is written to the last.
 
     Raises:
         InputError: no run there, or one that is going on; a change that would make it another run; a checkpoint of
             another problem.
+        OutOfMemory: the run needs more memory than there is.
     """
     if refused := [key for key in changes if key not in MAY_CHANGE]:
         raise InputError(
@@ -85,12 +98,13 @@ def resume(folder: Path, changes: Mapping[str, Any], *, started: float | None = 
             f"Start a new run without resume=."
         )
     started = time.perf_counter() if started is None else started
+    forget_peak()
     written = read_config(folder)
     with locked(folder / ".hydra" / "lock"):
-        return _go_on(written, folder, changes, started)
+        return _go_on(written, folder, changes, started, signals or Signals())
 
 
-def _go_on(written: dict[str, Any], folder: Path, changes: Mapping[str, Any], started: float) -> int:
+def _go_on(written: dict[str, Any], folder: Path, changes: Mapping[str, Any], started: float, signals: Signals) -> int:
     """Restore the training from the last checkpoint and finish it."""
     console = open_console()
     saved = checkpoint.read(folder / "checkpoints" / "last.ckpt", needs=("recipe", "config", "training"))
@@ -99,6 +113,7 @@ def _go_on(written: dict[str, Any], folder: Path, changes: Mapping[str, Any], st
             f"{folder} cannot go on: {', '.join(changed)} in its .hydra/config.yaml changed after its checkpoint was "
             f"written. Start a new run instead."
         )
+    said = {key: value for key, value in changes.items() if key != "trust"}
     config = {**written, "trust": [], **changes}
     try:
         if left_to_the_plan(config, "network"):
@@ -109,12 +124,15 @@ def _go_on(written: dict[str, Any], folder: Path, changes: Mapping[str, Any], st
             raise InputError(
                 f"{folder} cannot go on: its checkpoint is of {saved['recipe']}, the program now builds {recipe}."
             )
-        training.restore(saved["training"])
+        restore(training, saved["training"])
     except InputError:
         raise
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{folder} holds a checkpoint of another training: {' '.join(str(error).split())}") from error
-    return _finish(written, folder, training, recipe, logger_factory(config), console, started)
+    with signals.noted():
+        if said:
+            write_yaml(folder / ".hydra" / "config.yaml", {**written, **said})
+        return _finish(written, folder, training, recipe, logger_factory(config), console, started, signals)
 
 
 def _lasting(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,24 +140,7 @@ def _lasting(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in config.items() if key not in MAY_CHANGE}
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """Return the configuration of a run as plain values; nothing in it is interpolated or built.
-
-    Raises:
-        InputError: there is none, or it cannot be read.
-    """
-    path = folder / ".hydra" / "config.yaml"
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{folder} is not the folder of a run: it has no .hydra/config.yaml.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
-    if not isinstance(config, dict):
-        raise InputError(f"{path} holds no configuration.")
-    return config
-
-
+@out_of_memory_in_one_line()
 def evaluate(
     folder: Path, *, grid: int | Mapping[str, int] | None = None, trust: Sequence[str] = (), output: Path | None = None
 ) -> dict[str, Any]:
@@ -156,7 +157,11 @@ def evaluate(
     import_trusted(list(trust))
     set_up_process(config)
     solution = load(folder, trust=trust)
-    evaluation = solution.evaluate(config["grid"] if grid is None else grid)
+    grid = config["grid"] if grid is None else grid
+    require_grid(solution.problem.domain, grid)
+    require_memory(solution.problem, grid, next(solution.model.parameters()).dtype)
+    with said_if_long(console.print, "the evaluation is going on"):
+        evaluation = solution.evaluate(grid)
     result = {
         "grid": list(next(iter(evaluation.coordinates.values())).shape),
         "relative_l2": evaluation.relative_l2,
@@ -168,7 +173,7 @@ def evaluate(
     print_errors(console, solution.problem, evaluation)
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
-        _write_solution(output / "solution.npz", evaluation)
+        write_solution(output / "solution.npz", evaluation)
         write_text(output / "evaluation.json", to_json(result))
         save_figures(evaluation, columns(solution.history), list(config["training"]), name, output)
         console.print(f"written to {output}")
@@ -183,56 +188,29 @@ def _finish(
     make_logger: Callable[..., Logger] | None,
     console: Console,
     started: float,
+    signals: Signals,
 ) -> int:
     """Train, measure, write everything, and say where it is."""
     # Events behind the checkpoint that a run goes on from would be there twice; its last row is written again.
     purge = int(training.history[-1]["step"]) if training.history else None
     logger = make_logger and make_logger(save_dir=folder, name="", version="tensorboard", purge_step=purge)
     header = {"recipe": recipe, "config": _lasting(config)}
-    signal = fit(training, console=console, logger=logger, folder=folder / "checkpoints", header=header)
-    evaluation = Solution(training.model, recipe).evaluate(config["grid"])
-    _write_solution(folder / "solution.npz", evaluation)
-    _write_history(folder / "history.csv", training)
-    name = type(training.model.problem).__name__
-    pictures = save_figures(evaluation, columns(training.history), list(training.stages), name, folder / "figures")
-    if isinstance(logger, TensorBoardLogger):
-        _log_pictures(logger, pictures, training.step)
+    fit(training, console=console, signals=signals, logger=logger, folder=folder / "checkpoints", header=header)
+    with said_if_long(console.print, "evaluation and figures are going on"):
+        evaluation = Solution(training.model, recipe).evaluate(config["grid"])
+        write_solution(folder / "solution.npz", evaluation)
+        write_history(folder / "history.csv", training.history)
+        name = type(training.model.problem).__name__
+        pictures = save_figures(evaluation, columns(training.history), list(training.stages), name, folder / "figures")
+        if isinstance(logger, TensorBoardLogger):
+            log_pictures(logger, pictures, training.step)
     metrics = measure(training, evaluation, seed=config["seed"], dtype=config["dtype"], started=started)
     write_text(folder / "metrics.json", to_json(metrics))
     print_metrics(console, metrics, folder, watched=isinstance(logger, TensorBoardLogger))
-    if signal is not None and training.status == "interrupted":
+    if training.status == "interrupted":
         console.print(f"interrupted; go on with: python scripts/train.py resume={folder}", highlight=False)
-        return 128 + signal
     if training.status == "diverged":
         console.print(
             f"[red]diverged[/red]: {training.reasons[-1]}; the best state before that is kept.", highlight=False
         )
-    return EXIT_CODES.get(training.status, 0)
-
-
-def _log_pictures(logger: TensorBoardLogger, pictures: Sequence[Path], step: int) -> None:
-    from matplotlib.image import imread
-
-    for path in pictures:
-        logger.experiment.add_image(path.stem, imread(path)[..., :3], step, dataformats="HWC")
-    logger.finalize("success")
-
-
-def _write_solution(path: Path, evaluation: Evaluation) -> None:
-    """Write flat arrays of equal length: coordinates, fields, and references as `<field>_reference`."""
-    arrays = {
-        **evaluation.coordinates,
-        **evaluation.fields,
-        **{f"{name}_reference": values for name, values in evaluation.reference.items()},
-    }
-    flat: dict[str, Any] = {name: values.flatten().numpy() for name, values in arrays.items()}
-    write_atomically(path, lambda file: np.savez_compressed(file, **flat))
-
-
-def _write_history(path: Path, training: Training) -> None:
-    text = io.StringIO()
-    table = columns(training.history)
-    writer = csv.writer(text)
-    writer.writerow(table)
-    writer.writerows(zip(*table.values(), strict=True))
-    write_text(path, text.getvalue())
+    return EXIT_CODES.get(training.status, 0) if signals.received is None else 128 + signals.received

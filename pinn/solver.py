@@ -1,17 +1,13 @@
 """From a problem to its solution: build, check, train, measure."""
 
-import logging
 import signal
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.loggers import Logger
 from rich.console import Console
 from rich.markup import escape
 from torch import nn
@@ -20,21 +16,23 @@ from pinn.checks import check, check_jacobian
 from pinn.compilation import Compile, CompiledStep
 from pinn.engines import choose_engines
 from pinn.errors import InputError
-from pinn.evaluation import require_grid
+from pinn.evaluation import require_grid, require_memory
 from pinn.hard_conditions import choose_conditions
 from pinn.memory import Chunk, check_chunk, choose_chunk, out_of_memory_in_one_line
 from pinn.metrics import measure
 from pinn.networks import RandomFeatures
 from pinn.objective import Objective
-from pinn.optimizers import LeastSquares, LevenbergMarquardt
 from pinn.plan import makes, plan
 from pinn.problems import Problem
 from pinn.sampling import Collocation, Sampler, Sobol
+from pinn.signals import Signals
 from pinn.solution import DTYPES, Solution, build_model, write_recipe
 from pinn.threads import using_threads
 from pinn.training import Stage, Training
-from pinn.training.callbacks import Checkpoints, ProgressBar, Scalars, Signals
+from pinn.training.budget import Budget
+from pinn.training.fit import fit
 from pinn.training.precision import describe_precision
+from pinn.waiting import said_if_long
 from pinn.weighting import Weighting
 
 
@@ -69,8 +67,8 @@ def solve(
     solution(x=0.5, y=0.5)["u"]
     ```
 
-    Ctrl-C and SIGTERM end the training after the step in progress: a warning says so, and the best state so far is
-    returned. A second signal does what it would do elsewhere.
+    Ctrl-C and SIGTERM end the training after the iteration in progress: a warning says so, and the best state so far
+    is returned. A second signal does what it would do elsewhere.
 
     Args:
         problem: what to solve. It is copied; the copy, with the coefficients that were found, is `solution.problem`.
@@ -83,7 +81,7 @@ def solve(
         sampler: how points are placed; by default a Sobol sequence, shifted anew at each draw.
         weighting: how residuals are scaled; chosen likewise if None.
         weights: of constraints or single residuals in the objective, by name, for the weighting that is chosen.
-        seconds: the longest time to train; None for no limit.
+        seconds: the longest time to plan and to train; None for no limit.
         seed: of network and points.
         dtype: float64, float32, or mixed: float32 in the stages of first order at the beginning, float64 in those
             behind them and in the solution; see `pinn.training.precision`.
@@ -102,11 +100,13 @@ def solve(
 
     Raises:
         InputError: something that was given does not fit; nothing has been trained then.
+        OutOfMemory: it needs more memory than there is.
     """
     started = time.perf_counter()
     console = Console(stderr=True, quiet=not progress)
     require_grid(problem.domain, grid)
-    with using_threads(threads):
+    require_memory(problem, grid, DTYPES.get(dtype, torch.float64))
+    with out_of_memory_in_one_line(), using_threads(threads):
         training, recipe = prepare(
             problem=problem,
             network=network,
@@ -127,18 +127,20 @@ def solve(
             slabs=slabs,
             console=console,
         )
-        received = fit(training, console=console)
+        signals = Signals()
+        with signals.noted():
+            fit(training, console=console, signals=signals)
         solution = Solution(training.model, recipe, history=training.history)
-        solution.metrics = measure(training, solution.evaluate(grid), seed=seed, dtype=dtype, started=started)
-    if received is not None and training.status == "interrupted":
-        name = signal.Signals(received).name
+        evaluation = solution.evaluate(grid)
+        solution.metrics = measure(training, evaluation, seed=seed, dtype=dtype, started=started)
+    if signals.received is not None and training.status == "interrupted":
+        name = signal.Signals(signals.received).name
         warnings.warn(
             f"{name} ended the training after {training.step} steps: this is no finished solution.", stacklevel=2
         )
     return solution
 
 
-@out_of_memory_in_one_line()
 def prepare(
     *,
     problem: Problem,
@@ -173,16 +175,20 @@ def prepare(
     precision = torch.float64 if mixed else DTYPES.get(dtype)
     if precision is None:
         raise InputError(f"dtype must be one of {', '.join(DTYPES)}, mixed; it was given {dtype!r}.")
-    step = CompiledStep(
-        compile, say=lambda line: console.print(f"[bold]compile[/bold] {escape(line)}", highlight=False)
-    )
     check_chunk(chunk)
     device = choose_device(accelerator, precision, console)
+    budget = Budget(seconds, like=torch.zeros(0, dtype=precision, device=device))
+    step = CompiledStep(
+        compile, say=lambda line: console.print(f"[bold]compile[/bold] {escape(line)}", highlight=False), clock=budget
+    )
     points = collocation(problem, seed=seed).to(device, precision)
     problem = problem.copied(device, precision)
     # Only the first slab of time starts where the conditions that are built in do.
     slabs = 1 if hard and slabs == "auto" else slabs
-    chosen = plan(problem, points, network, stages, weighting, weights, slabs, seconds)
+    budget.start()
+    with said_if_long(console.print, "[bold]plan[/bold] going on: trials tell what suits the problem"):
+        chosen = plan(problem, points, network, stages, weighting, weights, slabs, budget)
+    budget.halt()
     if None in (network, stages, weighting):
         console.print(f"[bold]plan[/bold] {chosen.reason}", highlight=False)
     found = choose_conditions(hard, problem, fixed_features=makes(chosen.network, RandomFeatures))
@@ -198,12 +204,12 @@ def prepare(
     check(model, points(0))
     points.leave_out([name for name, few in points(0).items() if not _row_names(model, name, few)])
     draw = points(0)
-    optimizers = [stage.optimizer for stage in chosen.stages.values()]
-    jacobian = any(makes(optimizer, kind) for optimizer in optimizers for kind in (LeastSquares, LevenbergMarquardt))
+    jacobian = any(stage.make(model.parameters()).needs == "jacobian" for stage in chosen.stages.values())
     with warnings.catch_warnings():
         if not console.quiet:
             warnings.simplefilter("ignore")  # the line below says it
-        engines = choose_engines(engine, model, draw, jacobian=jacobian)
+        with said_if_long(console.print, "[bold]engine[/bold] going on: operations are counted"):
+            engines = choose_engines(engine, model, draw, jacobian=jacobian)
     model.engines = engines.by_constraint
     check_jacobian(model, draw)
     console.print(f"[bold]engine[/bold] {engines.reason}", highlight=False)
@@ -212,7 +218,7 @@ def prepare(
     at_a_time = choose_chunk(chunk, Objective(model, draw, chosen.weighting))
     if chunk == "auto" and at_a_time is not None:
         console.print(f"[bold]chunk[/bold] {at_a_time} points at a time fit into the free memory", highlight=False)
-    training = Training(model, points, chosen.weighting, chosen.stages, seconds, target_error, step, at_a_time, mixed)
+    training = Training(model, points, chosen.weighting, chosen.stages, budget, target_error, step, at_a_time, mixed)
     if mixed:
         line = describe_precision(list(training.stages), training.far)
         console.print(f"[bold]mixed[/bold] {escape(line)}", highlight=False)
@@ -244,61 +250,3 @@ def choose_device(accelerator: str, dtype: torch.dtype, console: Console) -> tor
         console.print("This GPU has no float64, so the CPU is used; dtype=float32 would use the GPU.")
         accelerator = "cpu"
     return torch.device("cuda" if accelerator == "gpu" else accelerator)
-
-
-@out_of_memory_in_one_line()
-def fit(
-    training: Training,
-    *,
-    console: Console,
-    logger: Logger | None = None,
-    folder: Path | None = None,
-    header: dict[str, Any] | None = None,
-    callbacks: Sequence[Callback] = (),
-) -> int | None:
-    """Train, leave the best state in the model, and return the number of the signal that ended it, if one did.
-
-    Args:
-        training: from `prepare`, perhaps restored.
-        console: where progress is shown.
-        logger: takes the scalars.
-        folder: where checkpoints go, if they are wanted.
-        header: written into the checkpoints beside what the training saves.
-        callbacks: further callbacks of Lightning.
-    """
-    signals = Signals()
-    all_callbacks = [signals, ProgressBar(console), Scalars(), *callbacks]
-    if folder is not None:
-        all_callbacks.append(Checkpoints(folder, header or {}))
-    device = next(training.parameters()).device.type
-    with warnings.catch_warnings(), _quiet("lightning.pytorch"):
-        # Lightning has advice for loaders of data sets; there is no data set here.
-        warnings.filterwarnings("ignore", module="lightning")
-        trainer = Trainer(
-            accelerator="gpu" if device == "cuda" else device,
-            devices=1,
-            max_epochs=1,
-            logger=logger or False,
-            callbacks=all_callbacks,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            inference_mode=False,
-        )
-        trainer.fit(training)
-    training.use_best()
-    return signals.received
-
-
-class _quiet:
-    """Silences a logger below warnings for a while."""
-
-    def __init__(self, name: str) -> None:
-        self.logger = logging.getLogger(name)
-
-    def __enter__(self) -> None:
-        self.level = self.logger.level
-        self.logger.setLevel(logging.WARNING)
-
-    def __exit__(self, *_: object) -> None:
-        self.logger.setLevel(self.level)

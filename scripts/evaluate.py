@@ -8,7 +8,8 @@ trust: your own modules that the run needs: trust=[my_module].
 import sys
 from pathlib import Path
 
-from pinn.errors import InputError
+from pinn.errors import InputError, OutOfMemory
+from pinn.signals import Signals
 
 KEYS = ("run", "grid", "output", "trust")
 
@@ -23,11 +24,9 @@ def main(words: list[str]) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except OSError as error:
+    except (OSError, OutOfMemory) as error:
         print(f"error: {error}", file=sys.stderr)
         return 4
-    except KeyboardInterrupt:
-        return 130
 
 
 def evaluate(words: list[str]) -> int:
@@ -47,4 +46,5 @@ def evaluate(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    Signals().end_process()
     sys.exit(main(sys.argv[1:]))

@@ -7,14 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from pinn.errors import InputError
+from pinn.errors import InputError, OutOfMemory
+from pinn.signals import Signals
 
 STARTED = time.perf_counter()
 
 
-def main(words: list[str]) -> int:
+def main(words: list[str], signals: Signals | None = None) -> int:
     """Run what the words of the command line say and return the exit code."""
-    return in_one_line(lambda: follow(words))
+    signals = signals or Signals()
+    return in_one_line(lambda: follow(words, signals))
 
 
 def in_one_line(action: Callable[[], int]) -> int:
@@ -24,11 +26,9 @@ def in_one_line(action: Callable[[], int]) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except OSError as error:
+    except (OSError, OutOfMemory) as error:
         print(f"error: {error}", file=sys.stderr)
         return 4
-    except KeyboardInterrupt:
-        return 130
 
 
 class Parser(ArgumentParser):
@@ -50,7 +50,7 @@ class Parser(ArgumentParser):
         raise InputError(f"{message}; see --help.")
 
 
-def follow(words: list[str]) -> int:
+def follow(words: list[str], signals: Signals) -> int:
     """Answer a question, go on with a run, or start one or several."""
     # Neither Hydra nor pinn.config loads torch: a question or a mistake is answered within a second.
     from pinn import config
@@ -62,23 +62,30 @@ def follow(words: list[str]) -> int:
         config.read(given.overrides, given.config_dir)
         return ask_hydra(config.with_pluses(words))
     if any(word.startswith("resume=") for word in given.overrides):
-        return resume(given.overrides)
-    runs = config.sweep(given.overrides) if given.multirun else [given.overrides]
-    # One of several runs that cannot be done leaves the others alone.
-    return max([in_one_line(lambda run=run: train(run, given.config_dir)) for run in runs])
+        return resume(given.overrides, signals)
+    codes = []
+    started: float | None = STARTED
+    for run in config.sweep(given.overrides) if given.multirun else [given.overrides]:
+        # One of several runs that cannot be done leaves the others alone; a signal ends them all.
+        codes.append(in_one_line(lambda run=run, started=started: train(run, given.config_dir, started, signals)))
+        if signals.received is not None:
+            break
+        started = None
+    return max(codes)
 
 
-def train(overrides: list[str], config_dir: str | None) -> int:
+def train(overrides: list[str], config_dir: str | None, started: float | None, signals: Signals) -> int:
     """Start a run."""
     from pinn import config
 
     values, folder, hydra = config.read(overrides, config_dir)
     from pinn.run import train
 
-    return train(values, folder, hydra={"overrides": overrides, **hydra}, started=STARTED)
+    hydra = {"overrides": overrides, **hydra}
+    return train(values, folder, hydra=hydra, started=started, signals=signals)
 
 
-def resume(overrides: list[str]) -> int:
+def resume(overrides: list[str], signals: Signals) -> int:
     """Go on with the run in the folder that `resume=` names."""
     from pinn import config
 
@@ -88,7 +95,7 @@ def resume(overrides: list[str]) -> int:
         raise InputError("resume= needs the folder of a run, as in resume=outputs/poisson/<date>_<time>_<unique>.")
     from pinn.run import resume
 
-    return resume(Path(str(folder)), changes, started=STARTED)
+    return resume(Path(str(folder)), changes, started=STARTED, signals=signals)
 
 
 def ask_hydra(words: list[str]) -> int:
@@ -104,4 +111,6 @@ def ask_hydra(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    signals = Signals()
+    signals.end_process()
+    sys.exit(main(sys.argv[1:], signals))

@@ -10,7 +10,7 @@ from pinn.errors import InputError
 from pinn.model import Model, scaled
 from pinn.networks import RandomFeatures
 from pinn.objective import Objective
-from pinn.optimizers import LeastSquares
+from pinn.optimizers import LeastSquares, Unlimited
 from pinn.optimizers.least_squares import solve
 from pinn.plan.feature_scales import find_scale
 from pinn.problems import Heat, Poisson, Wave
@@ -59,7 +59,7 @@ def test_one_step_is_the_least_squares_solution() -> None:
     objective = Objective(model, points_of(model.problem, 200)(0), Fixed())
     matrix, rows = objective.jacobian()
     expected = torch.linalg.lstsq(matrix, -rows.unsqueeze(1), driver="gelsd", rcond=1e-16).solution.flatten()
-    LeastSquares(objective.parameters).step(objective)
+    LeastSquares(objective.parameters).run(objective, 1)
     # Two backward stable solvers agree in the residual to round-off times the condition of the problem, not in θ.
     reached, best = objective.loss().item(), (rows + matrix @ expected).square().sum().item() / 2
     assert reached == pytest.approx(best, rel=1e-6)
@@ -70,9 +70,9 @@ def test_step_that_cannot_help_changes_nothing() -> None:
     objective = Objective(model, points_of(model.problem, 100)(0), Fixed())
     optimizer = LeastSquares(objective.parameters)
     for _ in range(3):
-        optimizer.step(objective)
+        optimizer.run(objective, 1)
     before = objective.loss().item()
-    optimizer.step(objective)
+    optimizer.run(objective, 1)
     assert objective.loss().item() <= before
 
 
@@ -80,7 +80,7 @@ def test_fewer_rows_than_unknowns_are_refused() -> None:
     model = features_model(Poisson(), 200, 3.0)
     objective = Objective(model, points_of(model.problem, 20)(0), Fixed())
     with pytest.raises(InputError, match="at least as many rows"):
-        LeastSquares(objective.parameters).step(objective)
+        LeastSquares(objective.parameters).run(objective, 1)
 
 
 def table(name: str) -> torch.Tensor:
@@ -186,6 +186,28 @@ def test_scale_follows_the_solution() -> None:
     assert in_time > 1.5 * in_space
     again = find_scale(problem, points_of(problem, 600), features=250)
     assert again == found
+
+
+@pytest.mark.parametrize("trials", [1, 3, 9])
+def test_the_search_takes_the_best_that_it_had_time_for(trials: int) -> None:
+    """Without time for any trial the first one is made all the same."""
+
+    class Until(Unlimited):
+        asked = 0
+
+        def fits(self, operations: float = 0) -> bool:
+            self.asked += 1
+            return self.asked < trials
+
+    problem = Wave(speed=4.0)
+    found = find_scale(problem, points_of(problem, 300), 120, None, Until())
+    assert (found.trials, found.in_time) == (trials, False)
+    whole = find_scale(problem, points_of(problem, 300), 120)
+    assert whole.in_time
+    assert whole.trials > 9
+    # The best one is the ninth, and the first ones are worse.
+    assert (found.scale == whole.scale) == (trials == 9)
+    assert (whole.residual < found.residual) == (trials < 9)
 
 
 def test_a_scale_that_solves_ends_the_search() -> None:

@@ -4,24 +4,26 @@ import math
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from helpers.runs import train
+from helpers.runs import ROOT, SMALL, end_of, script, train
 from helpers.shipped import SHIPPED
 from helpers.small import Decay, model_of, points_of
 from torch import Tensor
 
 import pinn
-from pinn import memory
+from pinn import memory, run
 from pinn.compilation import CompiledStep
-from pinn.errors import InputError
+from pinn.errors import InputError, OutOfMemory
 from pinn.memory import bytes_per_point, check_chunk, choose_chunk, free_memory, out_of_memory_in_one_line
 from pinn.networks import MLP
 from pinn.objective import Objective
 from pinn.problems import Kovasznay, Poisson
+from pinn.training import Training
 from pinn.weighting import Fixed
 
 PROBLEMS = {name: shipped.problem for name, shipped in SHIPPED.items() if name != "poisson_100d"} | {"decay": Decay}
@@ -133,7 +135,7 @@ def test_other_chunks_are_refused(chunk: Any) -> None:
     ],
 )
 def test_out_of_memory_names_what_to_change(error: Exception) -> None:
-    with pytest.raises(InputError, match=r"chunk=.*points=.*grid="), out_of_memory_in_one_line():
+    with pytest.raises(OutOfMemory, match=r"chunk=.*points=.*grid="), out_of_memory_in_one_line():
         raise error
 
 
@@ -143,8 +145,137 @@ def test_other_errors_stay_as_they_are() -> None:
 
 
 def test_what_cannot_be_allocated_ends_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="out of memory"):
+    with pytest.raises(OutOfMemory, match="out of memory"):
         train(tmp_path / "run", "training=adam", "points=1000000000000", steps=1)
+    assert not (tmp_path / "run").exists()
+
+
+def hungry(plain: Callable[..., Any], call: int = 1) -> Callable[..., Any]:
+    """Say that memory is exhausted at one of the calls, as torch does on a GPU."""
+    calls = 0
+
+    def wrapped(*arguments: Any, **keywords: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+        return plain(*arguments, **keywords)
+
+    return wrapped
+
+
+@pytest.mark.usefixtures("no_figures")
+@pytest.mark.parametrize("place", ["a stage", "its beginning", "evaluation", "figures"])
+def test_memory_that_runs_out_costs_one_line_and_no_work(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The folder has a checkpoint from its first moment on, so that the run goes on where there is more memory."""
+    words = [*SMALL, "training=adam", "training.adam.steps=6", "training.adam.block=2", f"hydra.run.dir={tmp_path}/run"]
+    with monkeypatch.context() as patch:
+        if place == "a stage":
+            patch.setattr(Objective, "gradient", hungry(Objective.gradient, 4))
+        elif place == "its beginning":
+            patch.setattr(Training, "on_train_start", hungry(Training.on_train_start))
+        elif place == "evaluation":
+            patch.setattr("pinn.solution.evaluate", hungry(pinn.evaluation.evaluate))
+        else:
+            patch.setattr(run, "save_figures", hungry(run.save_figures))
+        assert script("train").main(words) == 4
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: out of memory; a smaller chunk=")
+    assert not (tmp_path / "run" / "metrics.json").exists()
+    assert run.resume(tmp_path / "run", {}) == 0
+    assert train(tmp_path / "whole", "training=adam", steps=6, block=2) == 0
+    assert end_of(tmp_path / "run") == end_of(tmp_path / "whole")
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_memory_that_runs_out_in_evaluating_costs_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(tmp_path / "run", "training=adam", steps=1)
+    capsys.readouterr()
+    monkeypatch.setattr("pinn.solution.evaluate", hungry(pinn.evaluation.evaluate))
+    assert script("evaluate").main([f"run={tmp_path / 'run'}", f"output={tmp_path / 'finer'}"]) == 4
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: out of memory")
+    assert not (tmp_path / "finer").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [["grid=300001"], ["grid={x: 300001, y: 300001}"], ["problem=poisson_5d", "grid=300001"]]
+)
+def test_a_grid_that_cannot_fit_is_refused_before_anything_else(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A hundred thousand million points; no machine has the terabytes."""
+    words = [*SMALL, "training=adam", *words, f"hydra.run.dir={tmp_path}/run"]
+    assert script("train").main(words) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "makes 90,000,600,001 points; fields, reference and residuals there take" in line
+    assert "GB are free. Take fewer nodes." in line
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(InputError, match="Take fewer nodes"):
+        pinn.solve(Poisson(), grid=300001, progress=False)
+
+
+def test_so_is_one_for_an_evaluation(tmp_path: Path, no_figures: None, capsys: pytest.CaptureFixture[str]) -> None:
+    train(tmp_path / "run", "training=adam", steps=1)
+    assert script("evaluate").main([f"run={tmp_path / 'run'}", "grid=300001"]) == 2
+    assert "Take fewer nodes" in capsys.readouterr().err
+
+
+LIMITED = """
+import resource, sys
+sys.path.insert(0, {scripts!r})
+import torch, pinn, train
+from pinn.run import train as _
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + {megabytes} * 2**20,) * 2)
+print("CODE", train.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="other systems count from the start")
+def test_the_peak_of_a_run_is_its_own() -> None:
+    program = """
+import torch
+from pinn.memory import forget_peak, keep_freed_memory, peak_megabytes
+keep_freed_memory()
+cpu = torch.device("cpu")
+before = peak_megabytes(cpu)
+[torch.ones(2**17) for _ in range(1000)]
+large = peak_megabytes(cpu)
+forget_peak()
+print(before, large, peak_megabytes(cpu))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    before, large, after = map(float, done.stdout.split())
+    # 500 MB, kept by the allocator, and given back before the next run.
+    assert large > before + 450
+    assert after < before + 100
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux tells what is used")
+@pytest.mark.parametrize(
+    ("megabytes", "words", "code", "said"),
+    [
+        (600, ["grid=9001"], 2, "take 2.6 GB, and 0."),
+        (300, ["points=60000", "chunk=null", "network.width=60"], 4, "out of memory; a smaller chunk="),
+        (300, ["points=60000", "chunk=auto", "network.width=60"], 0, ""),
+    ],
+    ids=["grid", "all at once", "in chunks"],
+)
+def test_a_process_with_little_memory(megabytes: int, words: list[str], code: int, said: str, tmp_path: Path) -> None:
+    """`ulimit -v`: what would not fit is seen before, or said after; what fits in chunks is taken in chunks."""
+    program = LIMITED.format(scripts=str(ROOT / "scripts"), megabytes=megabytes)
+    given = [*SMALL, "training=adam", "training.adam.steps=2", *words, f"hydra.run.dir={tmp_path}/run"]
+    done = subprocess.run([sys.executable, "-c", program, *given], capture_output=True, text=True, timeout=300)
+    assert f"CODE {code}" in done.stdout, done.stdout + done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    if code == 4:
+        assert (tmp_path / "run" / "checkpoints" / "last.ckpt").exists()
 
 
 def test_threads_are_as_many_as_before() -> None:

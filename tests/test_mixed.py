@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.runs import configuration, cut_after, train
+from helpers.runs import configuration, cut_after, train, watch
 from rich.console import Console
 from torch import Tensor, nn
-from torch.optim import LBFGS, SGD, Adam, AdamW, Optimizer
+from torch.optim import LBFGS, SGD, Adam, AdamW
 
 import pinn
 from pinn import MLP, Stage, run
@@ -19,7 +19,8 @@ from pinn.build import build
 from pinn.derivatives import partial as derivative
 from pinn.model import Model
 from pinn.networks import Refined
-from pinn.optimizers import LeastSquares, LevenbergMarquardt, SelfScaledBroyden
+from pinn.objective import Objective
+from pinn.optimizers import LeastSquares, LevenbergMarquardt, Optimizer, SelfScaledBroyden
 from pinn.sampling import Collocation, ResidualAdaptive, Sobol
 from pinn.solution import build_model
 from pinn.training import module
@@ -54,9 +55,9 @@ QUICK = {
 }
 
 
-def optimizers(*kinds: type[Optimizer]) -> list[Optimizer]:
+def optimizers(*kinds: type) -> list[Optimizer]:
     made = {SGD: partial(SGD, lr=1e-3)}
-    return [made.get(kind, kind)([nn.Parameter(torch.zeros(1))]) for kind in kinds]
+    return [Stage(made.get(kind, kind), steps=1).make([nn.Parameter(torch.zeros(1))]) for kind in kinds]
 
 
 @pytest.mark.parametrize(
@@ -76,29 +77,27 @@ def optimizers(*kinds: type[Optimizer]) -> list[Optimizer]:
         ([LevenbergMarquardt, LeastSquares], 0),
     ],
 )
-def test_the_stages_of_first_order_at_the_beginning_are_far(kinds: list[type[Optimizer]], far: int) -> None:
+def test_the_stages_of_first_order_at_the_beginning_are_far(kinds: list[type], far: int) -> None:
     assert count_far(optimizers(*kinds)) == far
 
 
 def precisions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, set[torch.dtype]]]:
     """Return a list that grows by the optimizer and the precisions that it sees with each call."""
     seen: list[tuple[str, set[torch.dtype]]] = []
-    advance = module.advance
 
-    def watched(optimizer: Any, objective: Any, steps: int) -> Any:
-        taken = advance(optimizer, objective, steps)
-        [group] = optimizer.param_groups
-        state = optimizer.state[group["params"][0]]
+    def look(optimizer: Any, objective: Any) -> None:
+        inner = getattr(optimizer, "optimizer", optimizer)
+        parameters = optimizer.parameters
+        state = inner.state[parameters[0]] if inner is not optimizer else inner.state
         tensors = [
-            *(*group["params"], *(parameter.grad for parameter in group["params"]), *objective.terms.values()),
+            *(*parameters, *(parameter.grad for parameter in parameters), *objective.terms.values()),
             *(value for points in objective.points.values() for value in points.values()),
             *(value for key, value in state.items() if isinstance(value, Tensor) and key != "step"),
             *(*objective.model.parameters(), *objective.model.buffers()),
         ]
-        seen.append((type(optimizer).__name__, {tensor.dtype for tensor in tensors}))
-        return taken
+        seen.append((type(inner).__name__, {tensor.dtype for tensor in tensors}))
 
-    monkeypatch.setattr(module, "advance", watched)
+    watch(monkeypatch, after=look)
     return seen
 
 
@@ -118,7 +117,7 @@ def test_every_tensor_of_a_step_has_the_precision_of_its_stage(
     seen = precisions(monkeypatch)
     assert train(tmp_path / "run", f"training={training}", f"dtype={dtype}", steps=4) == 0
     assert {precision for name, precision in seen if name != "Adam" for precision in precision} == {second}
-    assert [precision for name, precision in seen if name == "Adam"] == [{first}] * 4
+    assert {precision for name, precision in seen if name == "Adam" for precision in precision} == {first}
 
 
 def test_float32_steps_are_those_of_a_model_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +138,7 @@ def test_float32_steps_are_those_of_a_model_in_float32(monkeypatch: pytest.Monke
             name: {key: value.to(torch.float32) for key, value in group.items()}
             for name, group in collocation(step).items()
         }
-        optimizer.step(module.Objective(model, points, Fixed()))
+        optimizer.step(Objective(model, points, Fixed()))
     found = dict(solution.model.named_parameters())
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
@@ -224,15 +223,13 @@ def test_a_run_is_recorded_as_it_was_asked_for_and_solved_in_float64(tmp_path: P
 def test_each_stage_trains_its_part_and_begins_with_the_best_state(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two stages in float32: steps of 10 make everything worse, so the second stage begins where the first one did."""
     starts: list[dict[str, Tensor]] = []
-    advance = module.advance
 
-    def watched(optimizer: Any, objective: Any, steps: int) -> Any:
-        assert list(map(id, objective.parameters)) == list(map(id, optimizer.param_groups[0]["params"]))
+    def look(optimizer: Any, objective: Any) -> None:
+        assert list(map(id, objective.parameters)) == list(map(id, optimizer.parameters))
         assert objective.chunk == 7
         starts.append({name: value.clone() for name, value in objective.model.state_dict().items()})
-        return advance(optimizer, objective, steps)
 
-    monkeypatch.setattr(module, "advance", watched)
+    watch(monkeypatch, before=look)
     stages = {
         "wild": Stage(partial(Adam, lr=10.0), steps=3, part="trunk"),
         "features": Stage(FIRST, steps=1, part="features"),
@@ -267,7 +264,7 @@ def test_captured_steps_have_the_same_bits(tmp_path: Path, monkeypatch: pytest.M
     """`compile=auto` decides for each precision: the times of one say nothing about the other."""
     decided = []
 
-    def choose(step: Any, steps: int, seconds: float | None, present: str) -> str:
+    def choose(step: Any, steps: int, seconds: float, present: str) -> str:
         decided.append((steps, present))
         return "captured"
 

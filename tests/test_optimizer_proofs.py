@@ -27,8 +27,8 @@ from pinn.problems import Constraint, Poisson, Problem
 from pinn.sampling import Collocation, Sobol
 from pinn.weighting import Fixed
 
-Broyden = partial(SelfScaledBroyden, update="broyden", max_iter=1)
-BFGS = partial(SelfScaledBroyden, update="bfgs", max_iter=1)
+Broyden = partial(SelfScaledBroyden, update="broyden")
+BFGS = partial(SelfScaledBroyden, update="bfgs")
 
 
 class Counted:
@@ -78,7 +78,7 @@ def test_levenberg_marquardt_on_rosenbrock(start: tuple[float, float]) -> None:
     optimizer = LevenbergMarquardt(objective.parameters)
     steps = 0
     while objective.loss() > max(theirs.cost, 1e-20):
-        optimizer.step(objective)
+        optimizer.run(objective, 1)
         steps += 1
     # λ has to come down from its first value, which MINPACK starts without.
     assert steps <= theirs.njev + 2
@@ -99,7 +99,7 @@ def iterations_to(loss: float, objective: Objective, optimizer: SelfScaledBroyde
     for iteration in range(most):
         if objective.loss() <= loss:
             return iteration
-        optimizer.step(objective)
+        optimizer.run(objective, 1)
     return most
 
 
@@ -132,7 +132,7 @@ def best(counted: Counted) -> Any:
 
 def test_least_squares_of_a_quadratic() -> None:
     objective = fit(DEGREE)
-    LeastSquares(objective.parameters).step(objective)
+    LeastSquares(objective.parameters).run(objective, 1)
     found, expected = parameters_to_vector(objective.parameters).detach().numpy(), best(Counted(fit(DEGREE)))
     # Round-off times the condition of J, 2e5, and of JᵀJ times the residual, 1e10 × 1e-3: about 1e-9.
     assert np.linalg.norm(found - expected) <= 1e-8 * np.linalg.norm(expected)
@@ -143,7 +143,7 @@ def test_levenberg_marquardt_on_a_quadratic() -> None:
     objective = fit(DEGREE)
     optimizer = LevenbergMarquardt(objective.parameters)
     for _ in range(40):
-        optimizer.step(objective)
+        optimizer.run(objective, 1)
     counted = Counted(fit(DEGREE))
     expected = best(counted)
     rows = counted.rows(expected)
@@ -210,7 +210,7 @@ def test_a_step_of_gauss_newton_is_that_of_dense_least_squares(optimizer: Any) -
     counted = Counted(objective)
     expected = best(counted) - counted.start
     vector_to_parameters(torch.from_numpy(counted.start.copy()), objective.parameters)
-    optimizer(objective.parameters).step(objective)
+    optimizer(objective.parameters).run(objective, 1)
     taken = parameters_to_vector(objective.parameters).detach().numpy() - counted.start
     assert np.linalg.norm(taken - expected) <= 1e-8 * np.linalg.norm(expected)
 
@@ -223,7 +223,7 @@ def test_a_teacher_of_the_shipped_architecture_is_found_again() -> None:
     steps = 0
     # Measured: 16 and 21 steps on two processors; from 1e-22 on, where λ is at the round-off of JᵀJ, steps are small.
     while objective.loss() > 1e-24 and steps < 40:
-        optimizer.step(objective)
+        optimizer.run(objective, 1)
         steps += 1
     assert objective.loss() <= 1e-24
     model, fresh = objective.model, collocation(1)["equation"]
@@ -241,7 +241,7 @@ def test_chebyshev_polynomials_converge_spectrally() -> None:
     for degree in (4, 8, 12, 16):
         model = scaled(problem, Expansion(2, 1, degree)).double()
         objective = Objective(model, collocation(0), Fixed())
-        LeastSquares(objective.parameters).step(objective)
+        LeastSquares(objective.parameters).run(objective, 1)
         with torch.no_grad():
             errors.append(((model.fields(points)["u"] - exact).norm() / exact.norm()).item())
     # The Chebyshev coefficients of sin πx fall by (π/4)⁴ n! / (n + 4)!, more than a hundred at every second degree.

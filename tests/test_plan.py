@@ -13,10 +13,12 @@ from pinn.networks import MLP, RandomFeatures, Refined, Slabs
 from pinn.objective import Objective
 from pinn.optimizers import LeastSquares, LevenbergMarquardt
 from pinn.plan import plan
+from pinn.plan.slab_count import SlabCount
 from pinn.problems import Burgers, Constraint, Heat, Kovasznay, Poisson, PoissonCosines, Problem, Wave
 from pinn.problems.linearity import is_linear
 from pinn.sampling import Collocation, Sobol
 from pinn.training import Stage
+from pinn.training.budget import Budget
 from pinn.weighting import Equilibrated, Fixed
 
 
@@ -171,7 +173,7 @@ def test_slabs_of_time_are_trained_in_order_and_share_the_time() -> None:
 @pytest.mark.parametrize(("seconds", "unknowns"), [(None, 2000), (40.0, 2000), (20.0, 1587), (4.0, 928)])
 def test_a_refinement_fits_into_its_time(seconds: float | None, unknowns: int) -> None:
     """Two slabs with 0.2 of the time each, 8 s for 2,000 unknowns, and the cube of their number."""
-    chosen = plan(Burgers(), few_points(Burgers()), None, None, None, slabs=2, seconds=seconds)
+    chosen = plan(Burgers(), few_points(Burgers()), None, None, None, slabs=2, budget=Budget(seconds, speed=1e10))
     assert chosen.network.keywords["features"] == unknowns
 
 
@@ -188,8 +190,8 @@ def test_there_are_as_many_slabs_as_there_is_time_for(
     seconds: float | None, count: int, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twenty seconds each; trials are made only where there is a choice."""
-    monkeypatch.setattr("pinn.plan.choose.find_slab_count", lambda *_: (4, [0.5, 1e-4]))
-    chosen = plan(Burgers(), few_points(Burgers()), None, None, None, seconds=seconds)
+    monkeypatch.setattr("pinn.plan.choose.find_slab_count", lambda *_: SlabCount(4, [0.5, 1e-4], in_time=True))
+    chosen = plan(Burgers(), few_points(Burgers()), None, None, None, budget=Budget(seconds, speed=1e10))
     assert chosen.network.keywords.get("slabs", 1) == count
     assert reason in chosen.reason
 

@@ -9,7 +9,7 @@ import torch
 
 from pinn import MLP, InputError, Stage, solve
 from pinn.networks import Refined, Slabs
-from pinn.optimizers import LeastSquares, LevenbergMarquardt
+from pinn.optimizers import LeastSquares, LevenbergMarquardt, Optimizer, Progress
 from pinn.problems import Burgers
 
 TRUNK = Stage(LevenbergMarquardt, steps=60, resample=10, block=10, part="trunk")
@@ -41,22 +41,18 @@ def test_a_stage_trains_its_part_alone() -> None:
     assert trunks[0] == trunks[1]
 
 
-def test_a_stage_ends_with_its_share_of_the_time() -> None:
-    """A millionth of the time is over after one step; the second stage still has its own."""
-    first = Stage(LevenbergMarquardt, steps=1000, part="trunk", share=1e-6)
-    second = Stage(LeastSquares, steps=1, resample=0, part="features")
-    network = partial(Refined, width=4, depth=1, features=10)
-    stages = {"first": first, "second": second}
-    solution = solve(Burgers(), network=network, stages=stages, points=50, seconds=100, grid=5, progress=False)
-    assert solution.metrics["steps"] == 2
-    assert "share of the time" in str(solution.metrics["stopped"])
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """What budgets look at; it moves when `now` is moved, and decompositions take a second for 1e9 operations."""
+    clock = SimpleNamespace(now=0.0, perf_counter=lambda: clock.now)
+    monkeypatch.setattr("pinn.training.budget.time", clock)
+    monkeypatch.setattr("pinn.training.budget.measure_speed", lambda like: 1e9)
+    return clock
 
 
 @pytest.fixture
-def slow(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stage]:
-    """Makes stages whose steps take as many seconds as is said, by a clock that nothing else moves."""
-    clock = SimpleNamespace(now=0.0)
-    monkeypatch.setattr("pinn.training.budget.time", SimpleNamespace(perf_counter=lambda: clock.now))
+def slow(clock: SimpleNamespace) -> Callable[..., Stage]:
+    """Makes stages whose steps take as many seconds as is said."""
 
     class Slow(torch.optim.SGD):
         def step(self, closure):
@@ -66,41 +62,92 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stage]:
     return lambda seconds, **arguments: Stage(partial(Slow, lr=seconds), block=1, **{"steps": 100, **arguments})
 
 
+@pytest.fixture
+def solve_of(clock: SimpleNamespace) -> Callable[..., Stage]:
+    """Makes stages of a solve that takes as many seconds as is said, which is known before it begins."""
+
+    class Solve(Optimizer):
+        needs = "gradient"
+        seconds: float
+
+        def run(self, objective, steps, stop):
+            if stop() or not stop.fits(self.work(objective.rows)):
+                return Progress(0)
+            clock.now += self.seconds
+            return Progress(1)
+
+        def work(self, rows):
+            return 1e9 * self.seconds
+
+        def state_dict(self):
+            return {}
+
+        def load_state_dict(self, state):
+            pass
+
+    return lambda seconds, **arguments: Stage(
+        type("Solve", (Solve,), {"seconds": seconds}), block=1, steps=1, **arguments
+    )
+
+
+QUICK = {"network": partial(MLP, width=3, depth=1), "points": 20, "grid": 5, "progress": False}
+
+
 def test_a_stage_that_is_late_is_late_for_all(slow: Callable[..., Stage]) -> None:
     """Of ten seconds the first stage should have two and takes six; the two that follow share the other four."""
     stages = {"first": slow(6.0, share=0.2), "second": slow(1.0, share=0.5), "third": slow(1.0)}
-    solution = solve(
-        Burgers(), network=partial(MLP, width=3, depth=1), stages=stages, points=20, seconds=10, grid=5, progress=False
-    )
+    solution = solve(Burgers(), stages=stages, seconds=10, **QUICK)
     assert [row["stage"] for row in solution.history if row["step"]] == [0, 1, 1, 1, 2, 2, 2]
     assert [row["seconds"] for row in solution.history] == [0, 6, 6, 7, 8, 8, 9, 10]
 
 
-@pytest.mark.parametrize(("seconds", "refinements"), [(20, 3), (13, 2), (8, 1)])
+def test_stages_that_name_no_share_divide_the_time(slow: Callable[..., Stage]) -> None:
+    """A third, a half of the rest, the rest; what one leaves is for those behind it."""
+    stages = {"first": slow(1.0), "second": slow(1.0, steps=2), "third": slow(1.0)}
+    solution = solve(Burgers(), stages=stages, seconds=12, **QUICK)
+    assert [row["stage"] for row in solution.history if row["step"]].count(0) == 4
+    assert solution.metrics["stopped"] == [
+        "first: its share of the time is over, 4 s, after 4 steps",
+        "second: all steps are taken after 2 steps",
+        "third: time is up after 12 s",
+    ]
+    assert solution.metrics["steps"] == 12
+
+
+def test_a_stage_without_time_does_nothing(slow: Callable[..., Stage], clock: SimpleNamespace) -> None:
+    stages = {"first": slow(20.0, share=0.5), "second": slow(1.0)}
+    solution = solve(Burgers(), stages=stages, seconds=10, **QUICK)
+    assert solution.metrics["stopped"] == ["first: time is up after 20 s"]
+    assert solution.metrics["status"] == "budget"
+
+
+@pytest.mark.parametrize(("seconds", "refined"), [(20, [0, 1, 2]), (13, [1]), (8, [2])])
 def test_a_refinement_does_not_take_the_time_of_the_slabs_behind_it(
-    seconds: float, refinements: int, slow: Callable[..., Stage]
+    seconds: float,
+    refined: list[int],
+    slow: Callable[..., Stage],
+    solve_of: Callable[..., Stage],
+    clock: SimpleNamespace,
 ) -> None:
-    """Each takes four seconds and may take twice its share, which is 2.6 s for the second of 20, and 1.4 of 13."""
+    """Each takes four seconds and may take twice its share, but for the last: it may take what is left, no more.
+
+    Twice the share is 5.3 s for the first and 5.1 for the second of 20, 3.7 and 4.6 of 13, 2.3 and 2.9 of 8. The trunk
+    before the last one ends early, so that there is time for it: with half of its own share at 20 and at 8.
+    """
     stages = {
-        name: slow(4.0, part="features", steps=1, slab=slab, share=(1 - 0.6) / (3 - slab - 0.6))
+        name: solve_of(4.0, part="features", slab=slab, share=(1 - 0.6) / (3 - slab - 0.6))
         if part == "features"
         else slow(1.0, part="trunk", slab=slab, share=0.6 / (3 - slab))
         for slab in range(3)
         for part, name in (("trunk", f"trunk {slab}"), ("features", f"features {slab}"))
     }
-    solution = solve(
-        Burgers(),
-        network=partial(Slabs, slabs=3, time=1, width=3, depth=1, features=4),
-        stages=stages,
-        points=20,
-        seconds=seconds,
-        grid=5,
-        progress=False,
-    )
+    network = partial(Slabs, slabs=3, time=1, width=3, depth=1, features=4)
+    solution = solve(Burgers(), stages=stages, seconds=seconds, **QUICK | {"network": network})
     stopped = solution.metrics["stopped"]
-    assert sum("features" in reason and "left out" not in reason for reason in stopped) == refinements
-    assert sum("left out, since the one before took 4 s" in reason for reason in stopped) == 3 - refinements
+    assert [slab for slab in range(3) if f"features {slab}: all steps are taken after 1 step" in stopped] == refined
+    assert sum("what comes next takes about 4 s" in reason for reason in stopped) == 3 - len(refined)
     assert {row["stage"] for row in solution.history} >= {0, 2, 4}
+    assert clock.now <= seconds
 
 
 @pytest.mark.parametrize(("part", "network"), [("trunk", MLP), ("roots", Refined)])

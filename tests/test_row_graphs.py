@@ -156,7 +156,7 @@ def test_a_captured_training_is_the_training() -> None:
         model = model_of(problem)
         optimizer = LevenbergMarquardt(model.parameters())
         for _ in range(3):
-            optimizer.step(Objective(model, points_of(problem), Fixed(), step))
+            optimizer.run(Objective(model, points_of(problem), Fixed(), step), 1)
         return [parameter.detach() for parameter in model.parameters()]
 
     assert all(torch.equal(a, b) for a, b in zip(trained(step_of("captured")), trained(None), strict=True))

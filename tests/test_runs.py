@@ -2,23 +2,20 @@
 
 import csv
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from helpers.runs import ROOT, SMALL, configuration, cut_after, script, train
+from helpers.runs import SMALL, configuration, cut_after, script, train
 from rich.console import Console
 
 import pinn
 from pinn import config, run
 from pinn.errors import InputError
+from pinn.lock import locked
 
 FILES = {
     *(".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml", ".hydra/lock"),
@@ -242,49 +239,63 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(tmp_path: Pat
     assert not torch.equal(first, parameters("other", 6))
 
 
-def test_a_folder_that_another_start_has_just_taken_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between the look at the folder and the first file in it somebody else may come."""
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_folder_that_another_start_has_just_taken_is_refused(
+    finished: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_figures: None
+) -> None:
+    """Between the look at the folder and the first file in it somebody else may come, and may even be gone again."""
     build = run.build
+    lock = tmp_path / "run" / ".hydra" / "lock"
 
     def slowly(*arguments: Any) -> Any:
-        (tmp_path / "run" / ".hydra").mkdir(parents=True)
-        return build(*arguments)
+        built = build(*arguments)
+        monkeypatch.setattr(run, "build", build)
+        if finished:
+            train(tmp_path / "run", "training=adam", "seed=3", steps=2)
+        else:
+            lock.parent.mkdir(parents=True)
+            held.enter_context(locked(lock))
+        return built
 
     monkeypatch.setattr(run, "build", slowly)
-    with pytest.raises(InputError, match="another run has just begun"):
+    with ExitStack() as held:
+        with pytest.raises(InputError, match="not empty; go on" if finished else "held by another run"):
+            train(tmp_path / "run", "training=adam", steps=2)
+        assert not finished or run.read_config(tmp_path / "run")["seed"] == 3
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_can_be_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_figures: None
+) -> None:
+    """What it left is not in the way; anything else is."""
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pinn.checkpoint.save", killed)
+        with pytest.raises(Killed):
+            train(tmp_path / "run", "training=adam", steps=2)
+    left = {str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    assert left == {".hydra/config.yaml", ".hydra/lock"}
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="exists and is not empty"):
         train(tmp_path / "run", "training=adam", steps=2)
-    assert [str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*")] == [".hydra"]
+    (tmp_path / "run" / "notes.txt").unlink()
+    assert train(tmp_path / "run", "training=adam", steps=2) == 0
 
 
-LONG = [*SMALL, "training=adam", "training.adam.steps=1000000", "training.adam.block=5", "compile=false"]
-
-
-def start(folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, str(ROOT / "scripts" / "train.py"), *LONG]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def test_signals_end_a_process_in_order_and_two_starts_never_share_a_folder(tmp_path: Path) -> None:
-    """Two processes start at once in one place; one gets what `kill` sends, the other what Ctrl-C sends."""
-    processes = {signal.SIGTERM: start(tmp_path), signal.SIGINT: start(tmp_path)}
-    for number, process in processes.items():
-        assert process.stdout is not None
-        # The first line about steps says that the training is under way and listens to signals.
-        while "steps" not in (line := process.stdout.readline()):
-            assert line, f"the process ended with {process.wait()}"
-        sent = time.monotonic()
-        process.send_signal(number)
-        said, _ = process.communicate(timeout=60)
-        assert process.returncode == 128 + number
-        assert time.monotonic() - sent < 30
-        assert "Traceback" not in said
-        assert "interrupted; go on with: python scripts/train.py resume=" in " ".join(said.split())
-    folders = sorted((tmp_path / "outputs" / "poisson").iterdir())
-    assert len(folders) == 2
-    for folder in folders:
-        assert json.loads((folder / "metrics.json").read_text())["status"] == "interrupted"
-    steps = json.loads((folders[0] / "metrics.json").read_text())["steps"]
-    seconds = json.loads((folders[0] / "metrics.json").read_text())["wall_seconds"]["train"]
-    assert run.resume(folders[0], {"seconds": seconds + 0.2}) == 0
-    assert json.loads((folders[0] / "metrics.json").read_text())["steps"] > steps
-    assert not os.path.exists(tmp_path / ".hydra")
+def test_each_run_of_a_sweep_has_its_own_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_figures: None
+) -> None:
+    """The first one has the start of the program, here an hour ago."""
+    program = script("train")
+    monkeypatch.setattr(program, "STARTED", program.STARTED - 3600)
+    words = [*SMALL, "training=adam", "training.adam.steps=2", "-m", "seed=0,1", f"hydra.run.dir={tmp_path}/${{seed}}"]
+    assert program.main(words) == 0
+    seconds = [json.loads((tmp_path / seed / "metrics.json").read_text())["wall_seconds"] for seed in "01"]
+    assert seconds[0]["total"] > 3600 > 600 > seconds[1]["total"]
+    assert seconds[0]["setup"] > 3600 > 600 > seconds[1]["setup"]

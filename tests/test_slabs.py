@@ -12,7 +12,7 @@ from pinn.derivatives.taylor import Taylor, discover
 from pinn.domains import Box
 from pinn.marching import Marching, time_of
 from pinn.networks import Slabs
-from pinn.optimizers import LeastSquares, LevenbergMarquardt
+from pinn.optimizers import LeastSquares, LevenbergMarquardt, Unlimited
 from pinn.plan import refinement
 from pinn.plan.slab_count import LADDER, LEARNT, find_slab_count
 from pinn.problems import Burgers, Constraint, Heat, Kovasznay, Poisson, Problem, Wave
@@ -159,13 +159,32 @@ def test_one_slab_will_do_for_what_is_learnt_at_once() -> None:
                 "initial": Constraint(self.domain.face(t=0), lambda u: u - 1),
             }
 
-    found, left = find_slab_count(Decay(), Collocation(Decay(), Sobol(), 300, 60).double(), time=1)
-    assert (found, len(left)) == (1, 1)
-    found, left = find_slab_count(Burgers(), Collocation(Burgers(), Sobol(), 300, 60).double(), time=1)
+    found = find_slab_count(Decay(), Collocation(Decay(), Sobol(), 300, 60).double(), time=1)
+    assert (found.slabs, len(found.left)) == (1, 1)
+    found = find_slab_count(Burgers(), Collocation(Burgers(), Sobol(), 300, 60).double(), time=1)
     # The ladder ends at the first trial that is good enough, and twice as many slabs are taken.
-    assert len(left) > 1
-    assert found == 2 * LADDER[len(left) - 1]
-    assert all(residual >= LEARNT for residual in left[:-1])
+    assert len(found.left) > 1
+    assert found.slabs == 2 * LADDER[len(found.left) - 1]
+    assert all(residual >= LEARNT for residual in found.left[:-1])
+    assert found.in_time
+
+
+@pytest.mark.parametrize(("iterations", "trials"), [(10, 0), (50, 1), (90, 2)])
+def test_trials_of_slabs_end_with_their_time(iterations: int, trials: int) -> None:
+    """Each is forty iterations; one that is cut says nothing, and of the others the one counts that left the least."""
+
+    class Until(Unlimited):
+        asked = 0
+
+        def __call__(self) -> bool:
+            self.asked += 1
+            return self.asked > iterations
+
+    problem = Burgers()
+    found = find_slab_count(problem, Collocation(problem, Sobol(), 100, 20).double(), 1, Until())
+    assert (len(found.left), found.in_time) == (trials, False)
+    best = LADDER[found.left.index(min(found.left))] if trials else 1
+    assert found.slabs == (1 if best == 1 else 2 * best)
 
 
 @pytest.mark.parametrize(

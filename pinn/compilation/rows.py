@@ -8,9 +8,10 @@ from typing import Any, Literal, TypeVar
 import torch
 
 from pinn.compilation.capture import capture, leaf, state_of
-from pinn.compilation.choice import Count, repays
+from pinn.compilation.choice import Clock, Count, NoClock, repays, why_not_compile
 from pinn.compilation.kernels import OUT_OF_MEMORY, compiled, reason
 from pinn.domains import Points
+from pinn.errors import OutOfTime
 from pinn.model import Model, call_with
 
 Way = Literal["eager", "captured", "compiled"]
@@ -30,10 +31,17 @@ class RowGraphs:
         patient: whether a graph is made only when it would have saved what it costs by now. Then no more than twice the
             shortest time is lost, however many calls are to come (Karlin, Manasse, Rudolph and Sleator 1988).
         say: takes a line of text.
+        clock: knows how much time there is: nothing is compiled that might not be ready in time.
     """
 
-    def __init__(self, way: Way, patient: bool, say: Callable[[str], object]):
-        self.way, self.patient, self.say = way, patient, say
+    def __init__(
+        self,
+        way: Way,
+        patient: bool,
+        say: Callable[[str], object],
+        clock: Clock = NoClock(),  # noqa: B008
+    ) -> None:
+        self.way, self.patient, self.say, self.clock = way, patient, say, clock
         self._graphs: dict[Any, Callable[..., Any]] = {}
         self._operations: dict[Any, int] = {}
         self._seconds: dict[Any, float] = defaultdict(float)
@@ -51,13 +59,19 @@ class RowGraphs:
         try:
             # Derivatives are computed inside of the graph; autograd has nothing to record.
             with torch.no_grad():
-                if form not in self._graphs:
+                if form in self._graphs:
+                    result: T = self._graphs[form](state, values)
+                    return result
+                with self.clock.apart():
                     self._graphs[form] = self._graph(function, model, constraint, state, values)
-                result: T = self._graphs[form](state, values)
-                return result
+                    # Compiling happens in the first call.
+                    first: T = self._graphs[form](state, values)
+                    return first
         except OUT_OF_MEMORY:
             raise
         except Exception as error:
+            if self.clock.interrupted():
+                raise OutOfTime from error
             # As in `CompiledStep`: tracers raise what they please, and an error of the problem's own comes again.
             before: Way = "captured" if self.way == "compiled" else "eager"
             self.say(f"residuals cannot be {self.way}, so they are {before}: {reason(error)}")
@@ -89,5 +103,12 @@ class RowGraphs:
             at = {name: leaf(value, name in model.problem.coordinates) for name, value in points.items()}
             return call_with(model, leaves, lambda given: function(given, constraint, at))
 
+        began = time.perf_counter()
         graph = capture(rows, state, points)
-        return compiled(graph, next(model.parameters()).device) if self.way == "compiled" else graph
+        if self.way != "compiled":
+            return graph
+        if why_not := why_not_compile(len(graph.graph.nodes), time.perf_counter() - began, self.clock):
+            self.say(f"residuals are captured and not compiled: {why_not}")
+            self.way = "captured"
+            return graph
+        return compiled(graph, next(model.parameters()).device)

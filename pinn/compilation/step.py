@@ -1,5 +1,6 @@
 """How the steps of a training are computed: operation by operation, captured as one graph, or compiled."""
 
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -8,11 +9,11 @@ from typing import Any, Literal, TypeVar
 import torch
 
 from pinn.compilation.capture import capture, first_order_step, state_of
-from pinn.compilation.choice import Count, Step, choose
+from pinn.compilation.choice import Clock, Count, NoClock, Step, choose, why_not_compile
 from pinn.compilation.kernels import OUT_OF_MEMORY, compiled, reason
 from pinn.compilation.rows import RowFunction, RowGraphs, Way
 from pinn.domains import Points
-from pinn.errors import InputError
+from pinn.errors import InputError, OutOfTime
 from pinn.jacobian import residual_jacobian
 from pinn.model import Model
 from pinn.objective import Gradient, Objective
@@ -37,35 +38,40 @@ class CompiledStep:
         compile: True, False, or "auto", which measures the first steps and weighs what it would cost against what is to
             come.
         say: takes a line of text.
+        clock: knows how much time there is: nothing is compiled that might not be ready in time.
 
     Raises:
         InputError: another value of `compile`.
     """
 
-    def __init__(self, compile: Compile = "auto", say: Callable[[str], object] = print) -> None:
+    def __init__(
+        self,
+        compile: Compile = "auto",
+        say: Callable[[str], object] = print,
+        clock: Clock = NoClock(),  # noqa: B008
+    ) -> None:
         if not isinstance(compile, bool) and compile != "auto":
             raise InputError(f"compile must be auto, true or false; it was given {compile!r}.")
-        self.compile, self.say = compile, say
+        self.compile, self.say, self.clock = compile, say, clock
         self.way = "compiled" if compile is True else "eager"
         """How steps are computed at present: eager, captured or compiled."""
         self.open = compile == "auto"
         """Whether that is still to be decided."""
         way: Way = "compiled" if compile is True else "captured" if compile else "eager"
-        self.jacobians = RowGraphs(way, compile == "auto", say)
+        self.jacobians = RowGraphs(way, compile == "auto", say, clock)
         """How Jacobians are computed; `auto` does not compile them, so that they have the bits of eager ones."""
-        self.evaluations = RowGraphs("captured" if compile else "eager", True, say)
+        self.evaluations = RowGraphs("captured" if compile else "eager", True, say, clock)
         """How rows without derivatives are; compiling gains nothing there."""
         self._steps = 0
-        self._seconds: float | None = None
         self._operations = 0
         self._times: list[float] = []
         self._graphs: dict[Any, tuple[Callable[..., Any], tuple[str, ...]]] = {}
         self._numbers: dict[str, float] = {}
         self._scales: Points = {}
 
-    def expect(self, steps: int, seconds: float | None) -> None:
-        """Hear what is to come, at the beginning of a stage: so many steps at most, in so many seconds at most."""
-        self._steps, self._seconds = steps, seconds
+    def expect(self, steps: int) -> None:
+        """Hear what is to come, at the beginning of a stage: so many steps at most."""
+        self._steps = steps
         self.open = self.compile == "auto" and self.way != "compiled"
         if self.open and len(self._times) == STEPS_TO_MEASURE - 1:
             self._decide()
@@ -91,6 +97,8 @@ class CompiledStep:
             except OUT_OF_MEMORY:
                 raise
             except Exception as error:
+                if self.clock.interrupted():
+                    raise OutOfTime from error
                 # Tracers and compilers raise what they please. An error of the problem's own comes again on the way
                 # below, and no way is below eager.
                 self._step_down(error)
@@ -113,11 +121,13 @@ class CompiledStep:
     def _decide(self) -> None:
         self.open = False
         step = Step(statistics.median(self._times), self._operations)
-        way = choose(step, self._steps, self._seconds, self.way)
+        left = self.clock.left()
+        way = choose(step, self._steps, left, self.way)
         if way != self.way:
             self._graphs.clear()
             self.way = way
-            self.say(f"steps are {way} from here: up to {self._steps} of {1e3 * step.seconds:.0f} ms are to come")
+            coming = min(self._steps, math.ceil(left / step.seconds)) if math.isfinite(left) else self._steps
+            self.say(f"steps are {way} from here: up to {coming} of {1e3 * step.seconds:.0f} ms are to come")
 
     def _step_down(self, error: Exception) -> None:
         """Say why this way is closed, and take the one before."""
@@ -138,11 +148,18 @@ class CompiledStep:
             return Gradient(*graph(state, points, self._scales_of(objective, rows)))
         rows = tuple(objective.spans())
         scales = self._scales_of(objective, rows)
-        graph = capture(first_order_step(model), state, points, scales)
-        if self.way == "compiled":
-            graph = compiled(graph, objective.parameters[0].device)
-        self._graphs[form] = graph, rows
-        return Gradient(*graph(state, points, scales))
+        with self.clock.apart():
+            began = time.perf_counter()
+            graph = capture(first_order_step(model), state, points, scales)
+            if self.way == "compiled":
+                if why_not := why_not_compile(len(graph.graph.nodes), time.perf_counter() - began, self.clock):
+                    self.say(f"steps are captured and not compiled: {why_not}")
+                    self.settle("captured")
+                else:
+                    graph = compiled(graph, objective.parameters[0].device)
+            self._graphs[form] = graph, rows
+            # Compiling happens in the first call.
+            return Gradient(*graph(state, points, scales))
 
     def _scales_of(self, objective: Objective, rows: tuple[str, ...]) -> Points:
         """Return the scales as tensors on the device, made anew only when a weight has changed."""

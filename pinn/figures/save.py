@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from pinn.figures.convergence import plot_convergence
 from pinn.figures.profiles import has_profiles, plot_profiles
@@ -16,9 +18,12 @@ from pinn.figures.style import style
 from pinn.files import write_atomically
 
 if TYPE_CHECKING:
+    from pinn.domains import Points
     from pinn.evaluation import Evaluation
 
 DPI = 150
+MOST_NODES = 801
+"""Along an axis, twice as many as a panel has dots."""
 
 
 def save_figures(
@@ -42,7 +47,8 @@ def save_figures(
     Returns:
         The files, in the order above.
     """
-    figures = {"solution": plot_solution(evaluation, title)}
+    errors, evaluation = evaluation.relative_l2, thinned(evaluation)
+    figures = {"solution": plot_solution(evaluation, title, errors)}
     if evaluation.residuals:
         figures["residual"] = plot_residual(evaluation, title)
     figures["convergence"] = plot_convergence(history, stages, title)
@@ -50,6 +56,29 @@ def save_figures(
         figures["profiles"] = plot_profiles(evaluation, title)
     folder.mkdir(parents=True, exist_ok=True)
     return [write_figure(figure, folder / f"{name}.png") for name, figure in figures.items()]
+
+
+def thinned(evaluation: Evaluation) -> Evaluation:
+    """Return the part of an evaluation that can be told apart on paper: some hundred nodes along each axis."""
+
+    def thin(values: Tensor) -> Tensor:
+        if not evaluation.on_grid:
+            return values[: MOST_NODES**2]
+        for axis, size in enumerate(values.shape):
+            if size > MOST_NODES:
+                values = values.index_select(axis, torch.linspace(0, size - 1, MOST_NODES).round().long())
+        return values
+
+    def each(values: Points) -> Points:
+        return {name: thin(row) for name, row in values.items()}
+
+    return Evaluation(
+        each(evaluation.coordinates),
+        each(evaluation.fields),
+        each(evaluation.reference),
+        each(evaluation.residuals),
+        None if evaluation.inside is None else thin(evaluation.inside),
+    )
 
 
 def write_figure(figure: Figure, path: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
@@ -27,17 +27,22 @@ if TYPE_CHECKING:
     from pinn.evaluation import Evaluation
 
 
-def plot_solution(evaluation: Evaluation, title: str) -> Figure:
+def plot_solution(evaluation: Evaluation, title: str, errors: Mapping[str, float] | None = None) -> Figure:
     """Draw prediction, reference and error = prediction - reference, a row for each field (and each cut).
 
     Prediction and reference share one colour scale, that of the reference. Without a reference there is the prediction
     alone. One coordinate is drawn as curves, two as a map, more as cuts through the middle; scattered points are drawn
     as prediction over reference.
+
+    Args:
+        evaluation: what is drawn.
+        title: printed above.
+        errors: relative L2 errors to print, by field; those of the evaluation if None.
     """
     with style():
         if evaluation.reference:
-            errors = ", ".join(f"{label(name)}: {scientific(error)}" for name, error in evaluation.relative_l2.items())
-            title = f"{title}\nrelative $L^2$ error of {errors}"
+            said = [f"{label(name)}: {scientific(e)}" for name, e in (errors or evaluation.relative_l2).items()]
+            title = f"{title}\nrelative $L^2$ error of {', '.join(said)}"
         if not evaluation.on_grid:
             return plot_scattered_solution(evaluation, title)
         if not evaluation.reference:

@@ -1,7 +1,18 @@
-"""Optimizers that torch lacks, one file each. Like torch's own they are `torch.optim.Optimizer`s; `step(objective)`."""
+"""Ways to lower an objective, one file each. Torch's own are taken behind the same interface."""
 
 from pinn.optimizers.least_squares import LeastSquares
 from pinn.optimizers.levenberg_marquardt import LevenbergMarquardt
+from pinn.optimizers.optimizer import Optimizer, Progress, Stop, Unlimited
 from pinn.optimizers.self_scaled_broyden import SelfScaledBroyden
+from pinn.optimizers.torch_optimizers import adapted
 
-__all__ = ["LeastSquares", "LevenbergMarquardt", "SelfScaledBroyden"]
+__all__ = [
+    "LeastSquares",
+    "LevenbergMarquardt",
+    "Optimizer",
+    "Progress",
+    "SelfScaledBroyden",
+    "Stop",
+    "Unlimited",
+    "adapted",
+]

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
-from torch.optim import Optimizer
 
-from pinn.errors import InputError
+from pinn.errors import InputError, OutOfTime
 from pinn.objective import Objective
+from pinn.optimizers.optimizer import Optimizer, Progress, Stop, Unlimited, jacobian_work, require_time
 
 
 class LeastSquares(Optimizer):
@@ -21,43 +21,75 @@ class LeastSquares(Optimizer):
     equation, cutting at 1e-15 costs four digits). Columns that depend on each other leave a large but harmless p in
     their null space; where it is so large that its round-off is seen, the singular value decomposition is used.
 
+    A solve cannot be interrupted. One that has no time is not begun.
+
     Args:
-        params: all parameters of the objective.
+        parameters: all parameters of the objective.
         halvings: how often α is halved before the step is given up.
 
     Raises:
-        InputError: fewer rows than parameters, more than one parameter group, or a `step` without an objective.
+        InputError: fewer rows than parameters, or groups of parameters.
     """
 
-    def __init__(self, params: Iterable[Tensor], halvings: int = 10) -> None:
-        super().__init__(params, {"halvings": halvings})
-        if len(self.param_groups) != 1:
-            raise InputError("LeastSquares takes one parameter group: all parameters share one linear system.")
-        self._jacobian: Tensor | None = None
+    needs = "jacobian"
+
+    def __init__(self, parameters: Iterable[Tensor], halvings: int = 10) -> None:
+        super().__init__(parameters)
+        self.halvings = halvings
 
     @torch.no_grad()
-    def step(self, objective: Any = None) -> Tensor:  # type: ignore[override]
-        """Take one step and return the objective after it, of shape ()."""
-        if not isinstance(objective, Objective):
-            raise InputError("LeastSquares.step() needs a pinn Objective: it uses the residuals, not just the loss.")
-        [group] = self.param_groups
-        parameters = group["params"]
-        start = parameters_to_vector(parameters)
-        self._jacobian, rows = objective.jacobian(out=self._jacobian)
-        if self._jacobian.shape[0] < self._jacobian.shape[1]:
+    def run(self, objective: Objective, steps: int, stop: Stop = Unlimited()) -> Progress:  # noqa: B008
+        """Take at most `steps` steps."""
+        taken = 0
+        while taken < steps and not stop():
+            start = parameters_to_vector(self.parameters)
+            try:
+                self._step(objective, start, stop)
+            except OutOfTime:
+                vector_to_parameters(start, self.parameters)
+                break
+            taken += 1
+        return Progress(taken)
+
+    def work(self, rows: int) -> float:
+        """Return the operations of a Jacobian and of its decomposition."""
+        return step_work(rows, sum(parameter.numel() for parameter in self.parameters))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return nothing: a step depends on the parameters alone."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up nothing."""
+
+    def _step(self, objective: Objective, start: Tensor, stop: Stop) -> None:
+        count, columns = objective.rows, len(start)
+        if count < columns:
             raise InputError(
-                f"least squares needs at least as many rows as parameters; there are {self._jacobian.shape[0]} rows "
-                f"for {self._jacobian.shape[1]} parameters. Raise points, or lower network.features."
+                f"least squares needs at least as many rows as parameters; there are {count} rows for {columns} "
+                f"parameters. Raise points, or lower network.features."
             )
+        require_time(stop, self.work(count))
+        jacobian, rows = objective.jacobian()
+        require_time(stop, solve_work(count, columns))
         before = rows.dot(rows) / 2
-        step = solve(self._jacobian, -rows)
-        for halving in range(group["halvings"] + 1):
-            vector_to_parameters(start + 0.5**halving * step, parameters)
-            after = objective.loss()
-            if after < before:
-                return after
-        vector_to_parameters(start, parameters)
-        return before
+        step = solve(jacobian, -rows)
+        for halving in range(self.halvings + 1):
+            vector_to_parameters(start + 0.5**halving * step, self.parameters)
+            if objective.loss() < before:
+                return
+            require_time(stop)
+        vector_to_parameters(start, self.parameters)
+
+
+def step_work(rows: int, columns: int) -> float:
+    """Return the floating-point operations of a Jacobian and its decomposition."""
+    return jacobian_work(rows, columns) + solve_work(rows, columns)
+
+
+def solve_work(rows: int, columns: int) -> float:
+    """Return the floating-point operations of a decomposition A = Q R, and little more."""
+    return 2 * columns**2 * (rows - columns / 3)
 
 
 LOST = 1e-2

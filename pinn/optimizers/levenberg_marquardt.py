@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
-from torch.optim import Optimizer
 
-from pinn.errors import InputError
+from pinn.errors import InputError, OutOfTime
 from pinn.objective import Objective
+from pinn.optimizers.optimizer import Optimizer, Progress, Stop, Unlimited, jacobian_work, require_time
 
 
 class LevenbergMarquardt(Optimizer):
@@ -28,7 +28,7 @@ class LevenbergMarquardt(Optimizer):
     2012). On the Poisson problem this takes a 2 × 16 network to an error 50 times smaller in the same number of steps.
 
     Args:
-        params: all parameters of the objective.
+        parameters: all parameters of the objective.
         damping: the first λ, in units of the objective's rows squared.
         factor: by how much λ changes, above 1.
         ratio: the smallest acceptable ρ, between 0 and 1.
@@ -37,12 +37,14 @@ class LevenbergMarquardt(Optimizer):
         ceiling: the largest λ. A step that finds no decrease up to here leaves the parameters and λ as they were.
 
     Raises:
-        InputError: a setting outside its range, more than one parameter group, or a `step` without an objective.
+        InputError: a setting outside its range, or groups of parameters.
     """
+
+    needs = "jacobian"
 
     def __init__(
         self,
-        params: Iterable[Tensor],
+        parameters: Iterable[Tensor],
         damping: float = 1e-2,
         factor: float = 3.0,
         ratio: float = 0.1,
@@ -50,6 +52,7 @@ class LevenbergMarquardt(Optimizer):
         floor: float = 1e-30,
         ceiling: float = 1e6,
     ) -> None:
+        super().__init__(parameters)
         if not 0 < floor <= damping <= ceiling:
             raise InputError(
                 f"LevenbergMarquardt needs 0 < floor <= damping <= ceiling; it was given {floor}, {damping}, {ceiling}."
@@ -58,47 +61,61 @@ class LevenbergMarquardt(Optimizer):
             raise InputError(
                 f"LevenbergMarquardt needs factor > 1, 0 < ratio < 1, bend >= 0; given {factor}, {ratio}, {bend}."
             )
-        settings = {"factor": factor, "ratio": ratio, "bend": bend, "floor": floor, "ceiling": ceiling}
-        super().__init__(params, {"damping": damping, **settings})
-        if len(self.param_groups) != 1:
-            raise InputError("LevenbergMarquardt takes one parameter group: all parameters share one linear system.")
-        self._jacobian: Tensor | None = None
+        self.damping, self.factor, self.ratio, self.bend = damping, factor, ratio, bend
+        self.floor, self.ceiling = floor, ceiling
 
     @torch.no_grad()
-    def step(self, objective: Any = None) -> Tensor:  # type: ignore[override]
-        """Take one step and return the objective after it, of shape ()."""
-        if not isinstance(objective, Objective):
-            raise InputError(
-                "LevenbergMarquardt.step() needs a pinn Objective: it uses the residuals, not just the loss."
-            )
-        [group] = self.param_groups
-        parameters = group["params"]
-        start = parameters_to_vector(parameters)
-        self._jacobian, rows = objective.jacobian(out=self._jacobian)
-        linear = _Linearisation(self._jacobian, rows)
+    def run(self, objective: Objective, steps: int, stop: Stop = Unlimited()) -> Progress:  # noqa: B008
+        """Take at most `steps` steps."""
+        taken, jacobian = 0, None
+        while taken < steps and not stop():
+            start = parameters_to_vector(self.parameters)
+            try:
+                require_time(stop, self.work(objective.rows))
+                jacobian, rows = objective.jacobian(out=jacobian)
+                self._step(objective, start, _Linearisation(jacobian, rows), stop)
+            except OutOfTime:
+                vector_to_parameters(start, self.parameters)
+                break
+            taken += 1
+        return Progress(taken)
 
-        best, loss, best_damping = start, rows.dot(rows) / 2, group["damping"]
+    def work(self, rows: int) -> float:
+        """Return the operations of a Jacobian, its product with itself and a Cholesky factor."""
+        columns = sum(parameter.numel() for parameter in self.parameters)
+        return jacobian_work(rows, columns) + product_work(rows, columns) + factor_work(rows, columns)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return λ."""
+        return {"damping": self.damping}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up λ."""
+        self.damping = state["damping"]
+
+    def _step(self, objective: Objective, start: Tensor, linear: "_Linearisation", stop: Stop) -> None:
+        best, loss, best_damping = start, linear.rows.dot(linear.rows) / 2, self.damping
         before, decreased = loss, False
-        damping = max(group["damping"] / group["factor"], group["floor"])
-        while damping <= group["ceiling"]:
+        damping = max(self.damping / self.factor, self.floor)
+        while damping <= self.ceiling:
+            require_time(stop, linear.work(damping))
             step, predicted = linear.step(damping)
-            if group["bend"]:
-                vector_to_parameters(start + NUDGE * step, parameters)
+            if self.bend:
+                vector_to_parameters(start + NUDGE * step, self.parameters)
                 bent = linear.acceleration(step, damping, objective.vector())
-                step = step + bent * (2 * bent.norm() <= group["bend"] * step.norm())
-            vector_to_parameters(start + step, parameters)
+                step = step + bent * (2 * bent.norm() <= self.bend * step.norm())
+            vector_to_parameters(start + step, self.parameters)
             after = objective.loss()
             # One synchronisation for the whole decision; a loss that is no number compares false and is refused.
-            good, better = torch.stack([before - after >= group["ratio"] * predicted, after < loss]).tolist()
+            good, better = torch.stack([before - after >= self.ratio * predicted, after < loss]).tolist()
             if better:
                 best, loss, best_damping = start + step, after, damping
             if good or (decreased and not better):
                 break
             decreased = decreased or better
-            damping *= group["factor"]
-        group["damping"] = best_damping
-        vector_to_parameters(best, parameters)
-        return loss
+            damping *= self.factor
+        self.damping = best_damping
+        vector_to_parameters(best, self.parameters)
 
 
 NUDGE = 0.1
@@ -134,6 +151,13 @@ class _Linearisation:
         """Return a, (parameters,), from the rows at θ + h p."""
         curvature = 2 / NUDGE * ((nudged - self.rows) / NUDGE - self.jacobian @ step)
         return -self.solve(curvature, curvature @ self.jacobian, damping) / 2
+
+    def work(self, damping: float) -> float:
+        """Return how many operations a step with this λ takes beyond those that are done."""
+        rows, columns = self.jacobian.shape
+        if damping <= self.lost:
+            return 0.0 if self._values else singular_value_work(rows, columns)
+        return factor_work(rows, columns) + (0.0 if self._product is not None else product_work(rows, columns))
 
     def solve(self, right: Tensor, projected: Tensor, damping: float) -> Tensor:
         """Return argmin ‖J p - v‖² + λ‖p‖², (parameters,), for v of shape (rows,) and Jᵀv."""
@@ -180,3 +204,18 @@ def _gram(matrix: Tensor) -> Tensor:
         end = start + width
         torch.mm(matrix[:, start:].T, matrix[:, start:end], out=gram[start:, start:end])
     return gram
+
+
+def product_work(rows: int, columns: int) -> float:
+    """Return the floating-point operations of JᵀJ or JJᵀ, the smaller one."""
+    return 1.25 * max(rows, columns) * min(rows, columns) ** 2
+
+
+def factor_work(rows: int, columns: int) -> float:
+    """Return those of its Cholesky factor."""
+    return min(rows, columns) ** 3 / 3
+
+
+def singular_value_work(rows: int, columns: int) -> float:
+    """Return those of the singular values and vectors of J, by its QR decomposition."""
+    return 2 * max(rows, columns) * min(rows, columns) ** 2 + 22 * min(rows, columns) ** 3

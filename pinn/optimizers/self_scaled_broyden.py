@@ -3,15 +3,16 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
-from torch.optim import Optimizer
 
-from pinn.errors import InputError
+from pinn.errors import InputError, OutOfTime
 from pinn.optimizers.line_search import Trial, strong_wolfe
+from pinn.optimizers.optimizer import Optimizer, Progress, Stop, Unlimited, require_time
 
 
 class SelfScaledBroyden(Optimizer):
@@ -31,96 +32,117 @@ class SelfScaledBroyden(Optimizer):
     few hundred iterations; y is always a difference of gradients of one objective.
 
     Args:
-        params: all parameters of the objective.
+        parameters: all parameters of the objective.
         update: `broyden` or `bfgs`.
-        max_iter: iterations in a call of `step`, as for torch's L-BFGS.
         decrease: c₁ of the strong Wolfe conditions.
         curvature: c₂ of the strong Wolfe conditions.
         evaluations: the most evaluations of the objective in a line search.
 
-    `reason` says why the last call took fewer iterations than `max_iter`; None if it took them all.
-
     Raises:
-        InputError: a setting outside its range, more than one parameter group, or a `step` without a closure.
+        InputError: a setting outside its range, or groups of parameters.
     """
+
+    needs = "gradient"
 
     def __init__(
         self,
-        params: Iterable[Tensor],
+        parameters: Iterable[Tensor],
         update: str = "broyden",
-        max_iter: int = 20,
         decrease: float = 1e-4,
         curvature: float = 0.9,
         evaluations: int = 25,
     ) -> None:
+        super().__init__(parameters)
         if update not in ("broyden", "bfgs"):
             raise InputError(f"SelfScaledBroyden's update is broyden or bfgs; it was given {update!r}.")
         if not 0 < decrease < curvature < 1:
             raise InputError(
                 f"SelfScaledBroyden needs 0 < decrease < curvature < 1; it was given {decrease}, {curvature}."
             )
-        if max_iter < 1 or evaluations < 1:
-            raise InputError(
-                f"SelfScaledBroyden needs max_iter and evaluations of at least 1; it was given {max_iter}, "
-                f"{evaluations}."
-            )
-        search = {"decrease": decrease, "curvature": curvature, "evaluations": evaluations}
-        super().__init__(params, {"update": update, "max_iter": max_iter, **search})
-        if len(self.param_groups) != 1:
-            raise InputError("SelfScaledBroyden takes one parameter group: all parameters share one Hessian.")
-        self.reason: str | None = None
+        if evaluations < 1:
+            raise InputError(f"SelfScaledBroyden needs evaluations of at least 1; it was given {evaluations}.")
+        self.update = update
+        self.search = partial(strong_wolfe, decrease=decrease, curvature=curvature, evaluations=evaluations)
+        self.state: dict[str, Any] = {}
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor:  # type: ignore[override]
-        """Take at most `max_iter` iterations and return the loss after them, of shape ().
+    def run(self, objective: Callable[[], Tensor], steps: int, stop: Stop = Unlimited()) -> Progress:  # noqa: B008
+        """Take at most `steps` iterations.
 
         Args:
-            closure: sets the gradients and returns the loss, as a pinn Objective does.
+            objective: sets the gradients and returns the loss, as a pinn Objective does.
+            steps: the most iterations.
+            stop: ends it sooner.
         """
-        if closure is None:
-            raise InputError("SelfScaledBroyden.step() needs a closure that sets gradients and returns the loss.")
-        [group] = self.param_groups
-        parameters: list[Tensor] = group["params"]
-        state: dict[str, Any] = self.state[parameters[0]]
-        start = parameters_to_vector(parameters)
-        if not state:
-            state |= {
-                "n_iter": 0,
-                "updates": 0,
-                "inverse": torch.eye(len(start), dtype=start.dtype, device=start.device),
-            }
-        _mend(state)
-
-        position, direction = start, torch.zeros_like(start)
+        position = parameters_to_vector(self.parameters)
+        state = self.state = self.state or _identity(position)
+        direction = torch.zeros_like(position)
 
         def trial(step: float) -> Trial:
-            vector_to_parameters(position + step * direction, parameters)
-            return _evaluate(closure, parameters, direction, step)
+            require_time(stop)
+            vector_to_parameters(position + step * direction, self.parameters)
+            return _evaluate(objective, self.parameters, direction, step)
 
-        here, last = trial(0.0), state["n_iter"] + group["max_iter"]
-        self.reason = None if math.isfinite(here.value) else f"the loss is {here.value}"
-        while self.reason is None and state["n_iter"] < last:
-            if not here.gradient.any():
-                self.reason = "the gradient is zero"
+        here: Trial | None = None
+        taken, reason = 0, None
+        while taken < steps and reason is None and not stop():
+            if state["n_iter"] % MENDED == 0:
+                _mend(state)
+            try:
+                here = here or _evaluate(objective, self.parameters, direction, 0.0)
+                if (reason := _why_it_ends(here)) is not None:
+                    break
+                direction = -(state["inverse"] @ here.gradient)
+                slope = direction.dot(here.gradient).item()
+                # The identity knows no scale: the first step changes all parameters together by at most one.
+                length = 1.0 if state["updates"] else 1 / max(1.0, here.gradient.abs().sum().item())
+                end = here = replace(here, step=0.0, slope=slope)
+                if slope < 0:
+                    end = self.search(trial, here, length)
+            except OutOfTime:
                 break
-            direction = -(state["inverse"] @ here.gradient)
-            slope = direction.dot(here.gradient).item()
-            # The identity knows no scale: the first step changes all parameters together by at most one.
-            length = 1.0 if state["updates"] else 1 / max(1.0, here.gradient.abs().sum().item())
-            end = here = replace(here, step=0.0, slope=slope)
-            if slope < 0:
-                end = strong_wolfe(trial, here, length, group["decrease"], group["curvature"], group["evaluations"])
             if end.value < here.value:
                 state["n_iter"] += 1
-                _update(state, here, end, direction, group["update"])
+                taken += 1
+                _update(state, here, end, direction, self.update)
                 position = position + end.step * direction
                 here = end
             elif state["updates"]:
                 _reset(state)
             else:
-                self.reason = "the line search finds no decrease along the gradient"
-        vector_to_parameters(position, parameters)
-        return start.new_tensor(here.value)
+                reason = "the line search finds no decrease along the gradient"
+        vector_to_parameters(position, self.parameters)
+        return Progress(taken, reason)
+
+    def work(self, rows: int) -> float:
+        """Return the operations of two passes over H, whatever the rows are."""
+        return 4.0 * sum(parameter.numel() for parameter in self.parameters) ** 2
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return H and what counts its updates."""
+        return self.state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take them up."""
+        like = self.parameters[0]
+        self.state = {name: value.to(like) if isinstance(value, Tensor) else value for name, value in state.items()}
+
+
+MENDED = 100
+"""After so many iterations the round-off of updates is taken out of H."""
+
+
+def _identity(position: Tensor) -> dict[str, Any]:
+    """Return the state at the start: H = I."""
+    inverse = torch.eye(len(position), dtype=position.dtype, device=position.device)
+    return {"n_iter": 0, "updates": 0, "inverse": inverse}
+
+
+def _why_it_ends(here: Trial) -> str | None:
+    """Return why no iteration can begin here; None if one can."""
+    if not math.isfinite(here.value):
+        return f"the loss is {here.value}"
+    return None if here.gradient.any() else "the gradient is zero"
 
 
 def _evaluate(closure: Callable[[], Tensor], parameters: list[Tensor], direction: Tensor, step: float) -> Trial:

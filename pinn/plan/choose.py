@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from inspect import signature
 from typing import Any, Literal
@@ -14,13 +14,24 @@ from pinn.marching import time_of
 from pinn.model import scaled
 from pinn.networks import MLP, RandomFeatures, Refined, Slabs
 from pinn.objective import Objective
-from pinn.optimizers import LeastSquares, LevenbergMarquardt
+from pinn.optimizers import LeastSquares
+from pinn.optimizers.least_squares import step_work
 from pinn.plan.feature_scales import FeatureScale, find_scale
+from pinn.plan.refinement import (
+    LEVENBERG_MARQUARDT,
+    REFINEMENT_SECONDS,
+    ROWS_PER_UNKNOWN_OF_REFINEMENT,
+    TRUNK_SHARE,
+    as_many_as_fit,
+    count_unknowns,
+    refinement,
+)
 from pinn.plan.slab_count import LADDER, find_slab_count
 from pinn.problems import Problem
 from pinn.problems.linearity import examine
 from pinn.sampling import Collocation
 from pinn.training import Stage
+from pinn.training.budget import Budget
 from pinn.weighting import Equilibrated, Weighting
 
 NetworkFactory = Callable[..., nn.Module]
@@ -32,21 +43,14 @@ MOST_UNKNOWNS = 4000
 MOST_COORDINATES = 3
 """With more of them features of all coordinates fill the space too thinly: each takes one coordinate, for fields that
 are sums of functions of one coordinate each. The trials tell whether this one is; if not, a network is trained."""
+AROUND = 1.25
+"""Time for a solve with what comes around it, weights and looks, in units of the solve alone."""
 RESOLVED = 1e-3
 """Relative objective of a trial with half of the features, below which all of them will do."""
-REFINEMENT = 2000
-"""Unknowns of a refinement, at most. Solitons of Korteweg and de Vries need as many."""
-REFINEMENT_SECONDS = 8.0
-"""Of one core, for a refinement with so many: points, weights, a step and a look. It grows with their cube."""
-TRUNK_SHARE = 0.6
-"""Of the time of a slab, for the trunk."""
+TRIALS_SHARE = 0.25
+"""Of the time, for trials that tell how many slabs there are, at most."""
 SLAB_SECONDS = REFINEMENT_SECONDS / (1 - TRUNK_SHARE)
 """No slab has less, so that each has time for a whole refinement."""
-ROWS_PER_REFINEMENT_UNKNOWN = 7
-"""Features of trained layers are no even basis. On Burgers' equation, with 6.4 rows or more, the objective on fresh
-points was at most ten times that on the rows that were solved."""
-LEVENBERG_MARQUARDT = Stage(LevenbergMarquardt, steps=5000, resample=10, block=10)
-"""Of a whole network or of its trunk; to redraw points more often costs time and gains nothing."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def plan(
     weighting: Weighting | None,
     weights: Mapping[str, float] | None = None,
     slabs: int | Literal["auto"] = "auto",
-    seconds: float | None = None,
+    budget: Budget | None = None,
 ) -> Plan:
     """Fill in what was not given; what is given stays, and nothing here looks at a reference.
 
@@ -85,11 +89,13 @@ def plan(
         weighting: or None.
         weights: for the weighting that is chosen.
         slabs: of time, for the network that is chosen; `auto` finds their number.
-        seconds: of the training; a refinement is no larger than the time of a slab has room for.
+        budget: the time that there is for trials and training. No solve is planned that it has no room for, and no
+            trial is begun that would take the time of the training.
 
     Raises:
         InputError: a number of slabs for a problem that cannot be marched through, or beside a network or stages.
     """
+    budget = budget or Budget(None)
     linearity = examine(problem.copied())
     linear, reasons = linearity.linear, [f"{type(problem).__name__} is linear in its fields"]
     if not linear:
@@ -97,11 +103,11 @@ def plan(
     if slabs != "auto":
         _require_slabs(slabs, problem, alone=network is None and stages is None)
     if network is None and stages is None and linear and slabs in ("auto", 1):
-        network, reason = _features_that_resolve(problem, collocation)
+        network, reason = _features_that_resolve(problem, collocation, budget)
         reasons.append(reason)
     elif network is not None and makes(network, RandomFeatures) and "scale" not in _arguments(network):
         if linear:
-            found = _find_scale(problem, collocation, network)
+            found = _find_scale(problem, collocation, network, budget)
             network = partial(network, scale=found.scale)
             reasons.append(_describe_scale(problem, found))
         else:
@@ -109,7 +115,7 @@ def plan(
     if network is None and stages is not None:
         network = partial(MLP, width=20, depth=3)
     elif network is None:
-        network, reason = _refined(problem, collocation, slabs, seconds)
+        network, reason = _refined(problem, collocation, slabs, budget)
         reasons.append(reason)
     if stages is None:
         stages, reason = _stages(problem, collocation, network, linear)
@@ -117,49 +123,62 @@ def plan(
     return Plan(network, stages, weighting or Equilibrated(weights), "; ".join(filter(None, reasons)))
 
 
-def _features_that_resolve(problem: Problem, collocation: Collocation) -> tuple[NetworkFactory | None, str]:
+def _features_that_resolve(
+    problem: Problem, collocation: Collocation, budget: Budget
+) -> tuple[NetworkFactory | None, str]:
     """Return random features of the scale that trials find, or None where they do not resolve the problem, and why."""
-    unknowns = min(_count_rows(problem, collocation) // ROWS_PER_UNKNOWN, MOST_UNKNOWNS)
+    rows = _count_rows(problem, collocation)
+    most = min(rows // ROWS_PER_UNKNOWN, MOST_UNKNOWNS)
+    # Half of the time is for the trials.
+    unknowns = as_many_as_fit(most, lambda count: budget.has_time_for(2 * AROUND * step_work(rows, count)))
     network = partial(RandomFeatures, features=max(1, unknowns // len(problem.fields)))
     if len(problem.coordinates) > MOST_COORDINATES:
         network = partial(network, interactions=1)
-    found = _find_scale(problem, collocation, network)
-    if found.residual > RESOLVED:
+    found = _find_scale(problem, collocation, network, budget)
+    few = f"; {unknowns} unknowns, for {budget.seconds:g} s are too few for {most}" if unknowns < most else ""
+    if found.residual > RESOLVED and not few:
         return None, f"but random features leave {found.residual:.0e} of its residual"
-    return partial(network, scale=found.scale), _describe_scale(problem, found)
+    return partial(network, scale=found.scale), _describe_scale(problem, found) + few
 
 
-def _find_scale(problem: Problem, collocation: Collocation, network: NetworkFactory) -> FeatureScale:
-    return find_scale(problem, collocation, _argument(network, "features"), _argument(network, "interactions"))
+def _find_scale(problem: Problem, collocation: Collocation, network: NetworkFactory, budget: Budget) -> FeatureScale:
+    """Find the scale in the time that the solve itself leaves."""
+    features = _argument(network, "features")
+    work = step_work(_count_rows(problem, collocation), features * len(problem.fields))
+    budget.begin_stage(share=1.0, reserve=AROUND * work)
+    return find_scale(problem, collocation, features, _argument(network, "interactions"), budget)
 
 
 def _describe_scale(problem: Problem, found: FeatureScale) -> str:
     chosen = ", ".join(f"{value:.3g} in {key}" for value, key in zip(found.scale, problem.coordinates, strict=True))
     if len(set(found.scale)) == 1:
         chosen = f"{found.scale[0]:.3g}"
-    return f"random sine features of scale {chosen}, the best of {found.trials} by fresh residuals"
+    late = "" if found.in_time else ", for more of which there was no time"
+    return f"random sine features of scale {chosen}, the best of {found.trials} by fresh residuals{late}"
 
 
 def _refined(
-    problem: Problem, collocation: Collocation, slabs: int | Literal["auto"], seconds: float | None
+    problem: Problem, collocation: Collocation, slabs: int | Literal["auto"], budget: Budget
 ) -> tuple[NetworkFactory, str]:
     """Return a refined network, or one for each of several slabs of time, and why so many."""
-    time = time_of(problem)
-    most = math.inf if seconds is None else max(1, seconds // SLAB_SECONDS)
+    time, seconds = time_of(problem), math.inf if budget.seconds is None else budget.seconds
+    most = max(1, seconds // SLAB_SECONDS) if budget.seconds else math.inf
     count, why = 1, ""
     if time is not None and slabs != "auto":
         count, why = slabs, "as given"
     elif time is not None and most == 1:
         why = f"as {seconds:g} s are too few for more"
     elif time is not None:
-        found, left = find_slab_count(problem, collocation, time)
-        count = int(min(found, most))
-        trials = ", ".join(f"{tried}: {residual:.0e}" for tried, residual in zip(LADDER, left, strict=False))
-        why = f"by what trials on the first of so many left ({trials})"
-        if count < found:
-            why = f"for {seconds:g} s are too few for {found}, which would be better {why}"
-    room = math.inf if seconds is None else (1 - TRUNK_SHARE) * seconds / count / REFINEMENT_SECONDS
-    features = max(1, round(REFINEMENT * min(1.0, room ** (1 / 3))) // len(problem.fields))
+        budget.begin_stage(TRIALS_SHARE)
+        found = find_slab_count(problem, collocation, time, budget)
+        count = int(min(found.slabs, most))
+        trials = ", ".join(f"{tried}: {residual:.0e}" for tried, residual in zip(LADDER, found.left, strict=False))
+        why = f"by what trials on the first of so many left ({trials or 'none'})"
+        if not found.in_time:
+            why += ", for more of which there was no time"
+        if count < found.slabs:
+            why = f"for {seconds:g} s are too few for {found.slabs}, which would be better {why}"
+    features = max(1, count_unknowns(seconds / count, budget) // len(problem.fields))
     if time is None or count == 1:
         return partial(Refined, features=features), f"one slab of time, {why}" if why else ""
     return partial(Slabs, features=features, slabs=count, time=time), f"{count} slabs of time, {why}"
@@ -172,43 +191,13 @@ def _stages(
     if linear and makes(network, RandomFeatures):
         return {"lstsq": Stage(LeastSquares, steps=1, block=1, resample=0)}, "one least-squares solve"
     if makes(network, Refined) or makes(network, Slabs):
-        rows = ROWS_PER_REFINEMENT_UNKNOWN * _argument(network, "features") * len(problem.fields)
+        rows = ROWS_PER_UNKNOWN_OF_REFINEMENT * _argument(network, "features") * len(problem.fields)
         slabs = _argument(network, "slabs") if makes(network, Slabs) else None
         return (
             refinement(math.ceil(rows / _count_rows(problem, collocation)), slabs),
             "Levenberg-Marquardt for a tanh network, then least squares for the features of its layers",
         )
     return {"levenberg_marquardt": LEVENBERG_MARQUARDT}, "Levenberg-Marquardt"
-
-
-def refinement(draws: int, slabs: int | None = None) -> dict[str, Stage]:
-    """Return the stages of a `Refined` network, or of each of so many of `Slabs`, by name.
-
-    The slabs that are left share the time that is left: 0.6 of it for the trunk, the rest for the features.
-
-    Args:
-        draws: of points, together, for the features.
-        slabs: how many; None for a network without any.
-    """
-    stages = {}
-    count = slabs or 1
-    for index in range(count):
-        prefix, slab = (f"slab {index + 1} of {count}, ", index) if slabs else ("", None)
-        stages[f"{prefix}levenberg_marquardt"] = replace(
-            LEVENBERG_MARQUARDT, part="trunk", slab=slab, share=TRUNK_SHARE / (count - index)
-        )
-        stages[f"{prefix}refinement"] = Stage(
-            LeastSquares,
-            steps=5,
-            resample=0,
-            block=1,
-            patience=1,
-            part="features",
-            slab=slab,
-            share=(1 - TRUNK_SHARE) / (count - index - TRUNK_SHARE),
-            draws=draws,
-        )
-    return stages
 
 
 def _require_slabs(slabs: object, problem: Problem, *, alone: bool) -> None:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pinn.errors import OutOfTime
 from pinn.model import Model, scaled
 from pinn.networks import RandomFeatures
 from pinn.objective import Objective
-from pinn.optimizers import LeastSquares
+from pinn.optimizers import LeastSquares, Stop, Unlimited
+from pinn.optimizers.optimizer import require_time
 from pinn.problems import Problem
 from pinn.sampling import Collocation
 from pinn.weighting import Equilibrated
@@ -36,10 +38,16 @@ class FeatureScale:
     residual: float
     """Objective on fresh points after a trial with half of the features, relative to that of fields that are zero."""
     trials: int
+    in_time: bool
+    """Whether there was time for all trials."""
 
 
 def find_scale(
-    problem: Problem, collocation: Collocation, features: int, interactions: int | None = None
+    problem: Problem,
+    collocation: Collocation,
+    features: int,
+    interactions: int | None = None,
+    stop: Stop = Unlimited(),  # noqa: B008
 ) -> FeatureScale:
     """Choose the scale of `RandomFeatures` for a problem that is linear in its fields.
 
@@ -47,15 +55,32 @@ def find_scale(
     points. The ladder 2, 4, …, 64 for all inputs together is climbed until it has become worse twice, or has come to
     round-off, which ends the search. Where it leaves the problem unresolved, each input tries the whole ladder alone.
     Then single inputs go up and down by factors of 2 as long as that halves the residual, and once by √2. Only
-    residuals are looked at, never a reference, and no clock: the same seed finds the same scale.
+    residuals are looked at, never a reference: the same seed finds the same scale. Where there is no time for all
+    trials, the best of those that there was time for is taken; the first one is always made.
 
     Args:
         problem: what is to be solved.
         collocation: its points; their dtype and device are used.
         features: of the network that is to be trained.
         interactions: of its sines; where they are limited, all inputs keep one scale.
+        stop: says whether there is time for a trial.
     """
-    search = _Search(problem, collocation, max(1, features // 2), interactions)
+    search = _Search(problem, collocation, max(1, features // 2), interactions, stop)
+    try:
+        scale = _climb(search, interactions)
+        return FeatureScale(scale.tolist(), search.residual(scale), len(search.seen), in_time=True)
+    except OutOfTime:
+        best, residual = min(search.seen.items(), key=lambda trial: trial[1])
+        return FeatureScale(list(best), residual, len(search.seen), in_time=False)
+
+
+def _climb(search: "_Search", interactions: int | None) -> Tensor:
+    """Return the best scale, (inputs,).
+
+    Raises:
+        OutOfTime: there was no time for a trial.
+    """
+    problem = search.problem
     one = torch.ones(len(problem.coordinates), dtype=torch.float64)
     best, least, worse = one, float("inf"), 0
     for rung in LADDER:
@@ -65,7 +90,7 @@ def find_scale(
             break
     if interactions is not None or least < SOLVED:
         # The sines of one input do not help those of another, and there may be a hundred.
-        return FeatureScale(best.tolist(), least, len(search.seen))
+        return best
     inputs = range(len(one))
     if least > RESOLVED:
         moves = [_with(best, i, rung) for i, rung in itertools.product(inputs, LADDER)]
@@ -82,7 +107,7 @@ def find_scale(
         if factor < 2:
             break
         factor = 2.0 if improved else 2.0**0.5
-    return FeatureScale(best.tolist(), least, len(search.seen))
+    return best
 
 
 def _with(scale: Tensor, index: int, value: float) -> Tensor:
@@ -92,12 +117,16 @@ def _with(scale: Tensor, index: int, value: float) -> Tensor:
 
 
 class _Search:
-    def __init__(self, problem: Problem, collocation: Collocation, features: int, interactions: int | None) -> None:
-        self.problem, self.features, self.interactions = problem, features, interactions
+    def __init__(
+        self, problem: Problem, collocation: Collocation, features: int, interactions: int | None, stop: Stop
+    ) -> None:
+        self.problem, self.features, self.interactions, self.stop = problem, features, interactions, stop
         self.like = next(collocation.buffers())
         self.judge: Equilibrated | None = None
         self.seen: dict[tuple[float, ...], float] = {}
         self.start: Tensor | None = None
+        self.work = 0.0
+        """Operations of a trial."""
         self.fresh = collocation(FRESH)
         rows = Objective(self._model([1.0]), self.fresh, Equilibrated()).rows
         share = min(1.0, ROWS_PER_UNKNOWN * features * len(problem.fields) / rows)
@@ -108,6 +137,10 @@ class _Search:
         # The moves of one round lead back to where others came from.
         key = tuple(scale.tolist())
         if key not in self.seen:
+            if self.stop() and self.seen:
+                raise OutOfTime
+            if self.seen:
+                require_time(self.stop, self.work)
             self.seen[key] = self._try(list(key))
         return self.seen[key]
 
@@ -115,13 +148,15 @@ class _Search:
     def _try(self, scale: list[float]) -> float:
         weighting = Equilibrated()
         objective = Objective(self._model(scale), self.points, weighting)
+        solver = LeastSquares(objective.parameters)
+        self.work = solver.work(objective.rows)
         weighting.adapt(objective.jacobian_by_residual)
         # All scales are compared by one measure: the weights that the first of them gave.
         self.judge = self.judge or weighting
         fresh = Objective(objective.model, self.fresh, self.judge)
         # All trials start from fields that are zero.
         self.start = fresh.loss() if self.start is None else self.start
-        LeastSquares(objective.parameters).step(objective)
+        solver.run(objective, 1)
         residual = (fresh.loss() / self.start).item()
         return residual if residual == residual else float("inf")
 

@@ -1,13 +1,14 @@
 """Into how many slabs of time a problem is cut, found from the residuals that training leaves in the first of them."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 
 from pinn.marching import Marching
 from pinn.networks import Slabs
 from pinn.objective import Objective
-from pinn.optimizers import LevenbergMarquardt
+from pinn.optimizers import LevenbergMarquardt, Stop, Unlimited
 from pinn.problems import Problem
 from pinn.sampling import Collocation
 from pinn.weighting import Equilibrated
@@ -26,27 +27,51 @@ TRAIN, FRESH = 0, 1
 """Numbers of the draws of points that a trial is trained on and judged on."""
 
 
-def find_slab_count(problem: Problem, collocation: Collocation, time: int) -> tuple[int, list[float]]:
-    """Return the number of slabs, and what each trial left of its objective.
+@dataclass(frozen=True)
+class SlabCount:
+    """The number of slabs that was found."""
+
+    slabs: int
+    left: list[float]
+    """What each trial left of its objective."""
+    in_time: bool
+    """Whether there was time for all trials."""
+
+
+def find_slab_count(
+    problem: Problem,
+    collocation: Collocation,
+    time: int,
+    stop: Stop = Unlimited(),  # noqa: B008
+) -> SlabCount:
+    """Find into how many slabs of time a problem is best cut.
 
     The ladder 1, 2, 4, 8 is climbed until a few steps on the first slab leave little of its residual. Later slabs may
-    be harder than the first, fronts steepen and waves break up, so twice as many are taken, unless one will do.
+    be harder than the first, fronts steepen and waves break up, so twice as many are taken, unless one will do. Where
+    there is no time for all trials, the one counts that left the least; without any there is one slab.
 
     Args:
         problem: what is to be solved.
         collocation: its points; their dtype and device are used.
         time: which coordinate is time.
+        stop: ends the trials.
     """
     left: list[float] = []
+    in_time = True
     for count in LADDER:
-        left.append(_try(problem, collocation, time, count))
-        if left[-1] < LEARNT:
+        residual = _try(problem, collocation, time, count, stop)
+        if not (in_time := residual is not None):
             break
-    return (count if count == 1 else 2 * count), left
+        left.append(residual)
+        if residual < LEARNT:
+            break
+    best = LADDER[len(left) - 1] if in_time else LADDER[left.index(min(left))] if left else 1
+    return SlabCount(best if best == 1 else 2 * best, left, in_time)
 
 
 @torch.no_grad()
-def _try(problem: Problem, collocation: Collocation, time: int, count: int) -> float:
+def _try(problem: Problem, collocation: Collocation, time: int, count: int, stop: Stop) -> float | None:
+    """Return what a trial left of its objective, relative to that before it; None without time to end it."""
     like = next(collocation.buffers())
     interior = [name for name, region in collocation.regions.items() if region.dimension == len(problem.coordinates)]
     drawn = collocation(TRAIN)
@@ -62,8 +87,7 @@ def _try(problem: Problem, collocation: Collocation, time: int, count: int) -> f
     objective, fresh = (Objective(model, thinned(draw), weighting) for draw in (TRAIN, FRESH))
     weighting.adapt(objective.jacobian_by_residual)
     before = fresh.loss()
-    optimizer = LevenbergMarquardt(objective.parameters)
-    for _ in range(STEPS):
-        optimizer.step(objective)
+    if LevenbergMarquardt(objective.parameters).run(objective, STEPS, stop).taken < STEPS:
+        return None
     relative = (fresh.loss() / before).item()
     return relative if math.isfinite(relative) else math.inf

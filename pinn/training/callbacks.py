@@ -1,11 +1,9 @@
-"""What happens around a training: files are kept, people see how it goes, signals end it in order."""
+"""What happens around a training: files are kept, and people see how it goes."""
 
-import signal
-import threading
+import math
 import time
-from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -16,9 +14,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from pinn import checkpoint
 from pinn.training.held_out import values_of
 from pinn.training.module import Training
+from pinn.training.state import state_of
+from pinn.waiting import said_if_long
 
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
 SECONDS_BETWEEN_LINES = 10.0
+SECONDS_OF_SILENCE = 15.0
+"""After which a Lightning step, which pauses after ten where it can, is said to go on."""
 
 
 def _training(module: LightningModule) -> Training:
@@ -30,8 +32,8 @@ def _training(module: LightningModule) -> Training:
 class Checkpoints(Callback):
     """Writes `last.ckpt`, from which a training goes on exactly, and `best.ckpt`, the solution to use.
 
-    Both are written at the end and every ten seconds in between. `last.ckpt` holds the best state too, so that a run
-    killed between the two writes loses nothing.
+    Both are written every ten seconds, and by `write` at the end; before the first look there is no best state.
+    `last.ckpt` holds the best state too, so that a run killed between the two writes loses nothing.
 
     Args:
         folder: where to write; it is made if it is missing.
@@ -40,24 +42,24 @@ class Checkpoints(Callback):
 
     def __init__(self, folder: Path, header: dict[str, Any]) -> None:
         self.folder, self.header = folder, header
-        self._written = time.monotonic()
+        self._written = -math.inf
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
         """Write if the last time is long enough ago."""
         if time.monotonic() - self._written >= SECONDS_BETWEEN_CHECKPOINTS:
-            self._write(_training(module))
+            self.write(_training(module))
 
-    def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
-        """Write the last state."""
-        self._write(_training(module))
+    def exist(self) -> bool:
+        """Whether there are any from which a training can go on."""
+        return (self.folder / "last.ckpt").exists()
 
-    def _write(self, training: Training) -> None:
+    def write(self, training: Training) -> None:
+        """Write both as they are now."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        checkpoint.save(self.folder / "last.ckpt", {**self.header, "training": training.state_to_save()})
-        checkpoint.save(
-            self.folder / "best.ckpt",
-            {**self.header, "state": training.best_state, "history": training.history},
-        )
+        checkpoint.save(self.folder / "last.ckpt", {**self.header, "training": state_of(training)})
+        if training.history:
+            best = {"state": training.record.best_state, "history": training.history}
+            checkpoint.save(self.folder / "best.ckpt", {**self.header, **best})
         self._written = time.monotonic()
 
 
@@ -69,6 +71,11 @@ class ProgressBar(Callback):
         self.bar: Progress | None = None
         self._printed = -SECONDS_BETWEEN_LINES
         self._reasons = 0
+        self._step = ExitStack()
+
+    def on_fit_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Be ready to say that what comes before the first step takes long."""
+        self._step.enter_context(said_if_long(self._say, "going on: points, weights and the reference are looked at"))
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Open the bar."""
@@ -85,10 +92,18 @@ class ProgressBar(Callback):
             self.bar.start()
             self.task = self.bar.add_task("", total=1, state="")
 
+    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
+        """Be ready to say that it takes long."""
+        self._step.close()
+        training = _training(module)
+        line = f"{list(training.stages)[training.stage]}: going on after {training.step_in_stage} steps"
+        self._step.enter_context(said_if_long(self._say, line, SECONDS_OF_SILENCE))
+
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
         """Show the last row of history."""
+        self._step.close()
         training = _training(module)
-        name, stage = list(training.stages.items())[training.stage]
+        name, stage = list(training.stages)[training.stage], training.current
         row = training.history[-1]
         errors = [f"error {field} {value:.1e}" for field, value in values_of(row, "relative_l2").items()]
         state = ", ".join([f"loss {row['loss']:.1e}", *errors])
@@ -98,7 +113,7 @@ class ProgressBar(Callback):
             )
         elif time.monotonic() - self._printed >= SECONDS_BETWEEN_LINES:
             steps = f"{training.step_in_stage}/{stage.steps} steps"
-            self.console.print(f"{name}: {steps}, {state}, {training.budget.trained:.0f} s", highlight=False)
+            self._say(f"{name}: {steps}, {state}, {training.budget.spent:.0f} s")
             self._printed = time.monotonic()
         self._say_reasons(training)
 
@@ -111,7 +126,11 @@ class ProgressBar(Callback):
         """Close the bar, so that what went wrong can be read."""
         self._close()
 
+    def _say(self, line: str) -> None:
+        self.console.print(line, highlight=False)
+
     def _close(self) -> None:
+        self._step.close()
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
@@ -119,7 +138,7 @@ class ProgressBar(Callback):
     def _say_reasons(self, training: Training) -> None:
         """Print why each stage stopped, once."""
         for reason in training.reasons[self._reasons :]:
-            self.console.print(f"[bold]stopped[/bold] {reason}", highlight=False)
+            self._say(f"[bold]stopped[/bold] {reason}")
         self._reasons = len(training.reasons)
 
 
@@ -141,41 +160,3 @@ class Scalars(Callback):
                 values = {name: value for name, value in row.items() if name != "step"}
                 trainer.logger.log_metrics(values, step=int(row["step"]))
             self._rows = len(history)
-
-
-class Signals(Callback):
-    """Lets SIGINT and SIGTERM end a training after the step in progress, with everything saved.
-
-    A second signal ends the process at once. Signals can only be caught in the main thread; in any other this does
-    nothing.
-    """
-
-    def __init__(self) -> None:
-        self.received: int | None = None
-        self._before: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
-
-    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """Take over the signals from whoever had them."""
-        if threading.current_thread() is not threading.main_thread():
-            return
-
-        def note(number: int, frame: FrameType | None) -> None:
-            self.received = number
-            _training(module).interrupted = True
-            self._restore()
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, note)
-
-    def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
-        """Give the signals back."""
-        self._restore()
-
-    def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
-        """Give the signals back."""
-        self._restore()
-
-    def _restore(self) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._before.clear()

@@ -5,24 +5,21 @@ from copy import deepcopy
 from itertools import takewhile
 
 import torch
-from torch.optim import LBFGS, Optimizer
 
 from pinn.compilation import CompiledStep
 from pinn.domains import Points
 from pinn.model import Model
-from pinn.optimizers import LeastSquares, LevenbergMarquardt, SelfScaledBroyden
-
-SECOND_ORDER = (LBFGS, SelfScaledBroyden, LevenbergMarquardt, LeastSquares)
-"""Optimizers that come near: to where differences of gradients and small singular values of J are lost in float32."""
+from pinn.optimizers import Optimizer
 
 
 def count_far(optimizers: Sequence[Optimizer]) -> int:
     """Return how many stages, from the first one on, are far from the solution.
 
-    Those are the stages of first order before any other. The last one is never among them, for what it finds is the
-    solution; and once a stage has come near, those behind it stay near: nothing that float64 has found is rounded.
+    Those are the stages of first order before any other: others come to where differences of gradients and small
+    singular values are lost in float32. The last stage is never among them, for what it finds is the solution; and once
+    a stage has come near, those behind it stay near: nothing that float64 has found is rounded.
     """
-    return len(list(takewhile(lambda optimizer: not isinstance(optimizer, SECOND_ORDER), optimizers[:-1])))
+    return len(list(takewhile(lambda optimizer: optimizer.first_order, optimizers[:-1])))
 
 
 def describe_precision(stages: Sequence[str], far: int) -> str:
@@ -45,7 +42,7 @@ class Twin:
 
     def __init__(self, model: Model, step: CompiledStep) -> None:
         self.original, self.model = model, deepcopy(model).to(torch.float32)
-        self.step = CompiledStep(step.compile, step.say)
+        self.step = CompiledStep(step.compile, step.say, step.clock)
 
     def take_over(self) -> None:
         """Go on from where the model is, rounded."""

@@ -14,7 +14,7 @@ from pinn.build import build
 from pinn.domains import Points
 from pinn.marching import Marching
 from pinn.model import Model
-from pinn.solver import fit
+from pinn.training.fit import fit
 
 SHARE_OF_LOOKS = 0.02
 """Of the time, at most: a look evaluates all slabs on the whole grid, which may take a second."""

@@ -15,8 +15,8 @@ from pinn.compilation import CompiledStep
 from pinn.objective import Objective
 from pinn.problems import Poisson
 from pinn.sampling import Collocation, Sobol
-from pinn.solver import fit
 from pinn.training import Stage, Training
+from pinn.training.fit import fit
 
 BLOCK, BLOCKS = 50, 6
 POINTS, BOUNDARY_POINTS = 2500, 400

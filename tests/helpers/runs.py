@@ -1,6 +1,8 @@
 """Runs that take a fraction of a second."""
 
 import importlib.util
+import json
+import math
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -8,9 +10,13 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
 
-from pinn import config, run
-from pinn.training import module
+from pinn import checkpoint, config, run
+from pinn.objective import Objective
+from pinn.optimizers import Optimizer, Progress
+from pinn.training import Stage
+from pinn.training.budget import Budget
 
 ROOT = Path(__file__).parent.parent.parent
 SMALL = (
@@ -38,22 +44,70 @@ def configuration(*words: str, steps: int = 0, block: int = 3) -> dict[str, Any]
     return values
 
 
-def cut_after(monkeypatch: pytest.MonkeyPatch, calls: int, number: int = signal.SIGTERM) -> None:
-    """Send this process a signal after so many calls of optimizers, as `kill` would, but at the same step each time."""
-    advance: Callable[..., int] = module.advance
-    made = 0
+def cut_after(monkeypatch: pytest.MonkeyPatch, iterations: int, number: int = signal.SIGTERM) -> None:
+    """Send this process a signal after so many iterations, as `kill` would, but at the same one each time."""
+    stop = Budget.__call__
+    asked = 0
 
-    def counted(*arguments: Any) -> int:
-        nonlocal made
-        taken = advance(*arguments)
-        made += 1
-        if made == calls:
+    def counted(self: Budget) -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == iterations + 1:
             signal.raise_signal(number)
-        return taken
+        return stop(self)
 
-    monkeypatch.setattr(module, "advance", counted)
+    monkeypatch.setattr(Budget, "__call__", counted)
+
+
+def watch(
+    monkeypatch: pytest.MonkeyPatch,
+    before: Callable[[Optimizer, Objective], None] = lambda *_: None,
+    after: Callable[[Optimizer, Objective], None] = lambda *_: None,
+) -> None:
+    """Call something before and after every run of an optimizer in a training."""
+    make = Stage.make
+
+    def made(self: Stage, parameters: Any) -> Optimizer:
+        optimizer = make(self, parameters)
+        run = optimizer.run
+
+        def watched(objective: Objective, *arguments: Any) -> Progress:
+            before(optimizer, objective)
+            progress = run(objective, *arguments)
+            after(optimizer, objective)
+            return progress
+
+        optimizer.run = watched  # type: ignore[method-assign]
+        return optimizer
+
+    monkeypatch.setattr(Stage, "make", made)
 
 
 def train(folder: Path, *words: str, steps: int = 0, block: int = 3) -> int:
     """Run a small configuration into a folder and return the exit code."""
     return run.train(configuration(*words, steps=steps, block=block), folder)
+
+
+TIMES = {"wall_seconds", "peak_memory_mb", "seconds", "budget"}
+"""What a clock says, and memory, differ from run to run."""
+
+
+def timeless(value: Any) -> Any:
+    """The same without what clocks say, tensors as bytes, so that == compares bits."""
+    if isinstance(value, dict):
+        return {key: timeless(item) for key, item in value.items() if key not in TIMES}
+    if isinstance(value, list | tuple):
+        return [timeless(item) for item in value]
+    if isinstance(value, torch.Tensor):
+        return (value.dtype, tuple(value.shape), value.contiguous().numpy().tobytes())
+    return "nan" if isinstance(value, float) and math.isnan(value) else value
+
+
+def end_of(folder: Path) -> dict[str, Any]:
+    """Everything that a run leaves that could tell that it was cut."""
+    return {
+        "metrics": timeless(json.loads((folder / "metrics.json").read_text())),
+        "last": timeless(checkpoint.read(folder / "checkpoints" / "last.ckpt")),
+        "best": timeless(checkpoint.read(folder / "checkpoints" / "best.ckpt")),
+        "history": [line.split(",", 2)[::2] for line in (folder / "history.csv").read_text().splitlines()],
+    }
