@@ -1,5 +1,8 @@
 """The one error that means: what was given cannot be used, and here is how to fix it."""
 
+MOST_CHARACTERS = 1500
+"""Of a message: it may repeat what a file holds."""
+
 
 class InputError(ValueError):
     """Something a user gave is wrong.
@@ -7,3 +10,22 @@ class InputError(ValueError):
     Its message is one line: what was given, what was expected, how to fix it. The scripts print it without a traceback
     and exit with code 2; a library caller catches it as the `ValueError` that it is.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
+
+
+class NotFinite(InputError):
+    """A residual, or a derivative of one, is infinite or no number.
+
+    Before a training that is a mistake in the problem or its data. Within one the training has diverged.
+    """
+
+
+def one_line(text: str) -> str:
+    """Return text as one line that is safe to print: no breaks, no control characters, and not too long.
+
+    A message may repeat a name or a value from somebody else's file, which could move the cursor of a terminal.
+    """
+    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
+    return line if len(line) <= MOST_CHARACTERS else f"{line[:MOST_CHARACTERS]} …"

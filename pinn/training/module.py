@@ -12,12 +12,13 @@ from torch.optim import Optimizer
 
 from pinn.compilation import CompiledStep
 from pinn.domains import Points
-from pinn.errors import InputError
+from pinn.errors import InputError, NotFinite
 from pinn.marching import Marching
 from pinn.model import Model
 from pinn.objective import Objective
 from pinn.sampling import Collocation
 from pinn.training.budget import Budget, require_positive
+from pinn.training.divergence import why_diverged
 from pinn.training.held_out import HeldOut, Row, values_of
 from pinn.training.precision import Twin, count_far, rounded
 from pinn.training.stage import Stage, advance
@@ -123,12 +124,12 @@ class Training(LightningModule):
         self.held_out = HeldOut(self._objective_at(self.collocation(HELD_OUT)))
         self.held_out.place()
         self.budget.start()
+        if self.status == "running" and not self.history:
+            self._begin_stage()
+        elif self.status == "running" and self._step().open:
+            self._expect()
         if self.status != "running":
             self.trainer.should_stop = True
-        elif not self.history:
-            self._begin_stage()
-        elif self._step().open:
-            self._expect()
 
     def training_step(self, batch: int) -> None:
         """Take the steps up to the next multiple of the stage's block, or to the end of the stage or of the time."""
@@ -140,7 +141,11 @@ class Training(LightningModule):
             here = self.step_in_stage
             redraw = here + stage.resample - here % stage.resample if stage.resample else end
             began = self.budget.elapsed()
-            taken, stuck = advance(optimizer, objective, min(end, redraw) - here)
+            try:
+                taken, stuck = advance(optimizer, objective, min(end, redraw) - here)
+            except NotFinite as error:
+                self._stop("diverged", f"{error} after step {self.step}")
+                break
             self.budget.step = (self.budget.elapsed() - began) / max(taken, 1)
             schedule = self.schedules[self.stage]
             if schedule is not None:
@@ -176,8 +181,11 @@ class Training(LightningModule):
         if isinstance(self.model, Marching) and stage.slab and before.slab == stage.slab - 1:
             self.model.slabs.continue_into(stage.slab)
         first = self._objective_at(self.collocation(self.step))
-        self.weighting.adapt(first.jacobian_by_residual)
         self.held_out.place()
+        try:
+            self.weighting.adapt(first.jacobian_by_residual)
+        except NotFinite as error:
+            self._stop("diverged", f"{error} after step {self.step}")
         if twin := self._twin():
             twin.take_over()
         self._expect()
@@ -232,9 +240,8 @@ class Training(LightningModule):
         row |= self.held_out.look(self.objective)
         self.history.append(row)
         validation = row["validation"]
-        if not math.isfinite(validation):
-            worst = [name for name, value in values_of(row, "residual").items() if not math.isfinite(value)]
-            self._stop("diverged", f"the residual of {', '.join(worst)} is {validation} after step {self.step}")
+        if why := why_diverged(row, self.held_out.objective, self.objective):
+            self._stop("diverged", f"{why} after step {self.step}")
             return
         self.blocks_without_progress = 0 if validation < 0.9 * self.best_in_stage else self.blocks_without_progress + 1
         self.best_in_stage = min(validation, self.best_in_stage)

@@ -9,9 +9,12 @@ from torch import Tensor
 from torch.optim import LBFGS, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from pinn.errors import InputError
+from pinn.errors import InputError, NotFinite
 from pinn.objective import Objective
-from pinn.optimizers import SelfScaledBroyden
+from pinn.optimizers import LeastSquares, LevenbergMarquardt, SelfScaledBroyden
+
+FROM_RESIDUALS = (LeastSquares, LevenbergMarquardt)
+"""Optimizers whose `step` takes an objective, for its residuals, and no closure."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,11 @@ class Stage:
             raise InputError(f"a stage's residual must be finite; it was given {self.residual!r}.")
         if isinstance(self.share, bool) or not isinstance(self.share, int | float) or not 0 < self.share <= 1:
             raise InputError(f"a stage's share must be above 0 and at most 1; it was given {self.share!r}.")
+        if self.schedule is not None and not callable(self.schedule):
+            raise InputError(
+                f"a stage's schedule must make a schedule from an optimizer, as partial(ExponentialLR, gamma=0.999) "
+                f"does; it was given {self.schedule!r}."
+            )
         if not callable(self.optimizer):
             raise InputError(
                 f"a stage's optimizer must make an optimizer from parameters, as partial(torch.optim.Adam, lr=1e-3) "
@@ -81,7 +89,8 @@ def advance(optimizer: Optimizer, objective: Objective, steps: int) -> tuple[int
     if isinstance(optimizer, LBFGS):
         return _advance_lbfgs(optimizer, objective, steps)
     if not isinstance(optimizer, SelfScaledBroyden):
-        optimizer.step(objective)  # type: ignore[arg-type]
+        closure = objective if isinstance(optimizer, FROM_RESIDUALS) else _watched(objective)
+        optimizer.step(closure)  # type: ignore[arg-type]
         return 1, None
     [group] = optimizer.param_groups
     state = optimizer.state[group["params"][0]]
@@ -89,6 +98,21 @@ def advance(optimizer: Optimizer, objective: Objective, steps: int) -> tuple[int
     group["max_iter"] = steps
     optimizer.step(objective)
     return state["n_iter"] - before, optimizer.reason
+
+
+def _watched(objective: Objective) -> Callable[[], Tensor]:
+    """Return a closure that raises NotFinite before a loss that is no number gets into the parameters.
+
+    A GPU, which runs ahead, is not asked for the loss of each step; there the look at the end of a block sees it.
+    """
+
+    def closure() -> Tensor:
+        loss = objective()
+        if loss.device.type == "cpu" and not math.isfinite(loss.item()):
+            raise NotFinite(f"residual {objective.where_not_finite()}")
+        return loss
+
+    return closure
 
 
 EVALUATIONS = 25
