@@ -22,13 +22,6 @@ SHARE = 0.5
 POINTS_TO_MEASURE = 256
 
 
-def check_chunk(chunk: Any) -> Chunk:
-    """Return what was given for `chunk`, or raise InputError."""
-    if chunk in ("auto", None) or (isinstance(chunk, int) and not isinstance(chunk, bool) and chunk >= 1):
-        return chunk
-    raise InputError(f"chunk must be auto, null or a whole number of at least 1; it was given {chunk!r}.")
-
-
 def choose_chunk(chunk: Chunk, objective: Objective) -> int | None:
     """Return how many points to evaluate at a time; None for all of them.
 

@@ -3,31 +3,41 @@
 import csv
 import io
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
 
 from pinn import checkpoint
-from pinn.build import build, import_trusted, left_to_the_plan, logger_factory, set_up_process
+from pinn.build import build, import_trusted, set_up_process
+from pinn.config import check_config
 from pinn.errors import InputError
 from pinn.evaluation import Evaluation
 from pinn.figures import save_figures
-from pinn.files import write_atomically, write_text
+from pinn.files import sweep, write_atomically, write_text
+from pinn.folder import (
+    changed_keys,
+    check_changes,
+    lasting,
+    read_config,
+    require_file,
+    require_free,
+    require_no_links,
+)
 from pinn.lock import locked
 from pinn.metrics import measure, to_json
+from pinn.parts import is_left_open
+from pinn.plain_yaml import to_yaml
 from pinn.report import open_console, print_errors, print_metrics
-from pinn.solution import Solution, load
+from pinn.shapes import HISTORY, Plain, about, require
+from pinn.solution import RECIPE, Solution, restore
 from pinn.solver import fit
 from pinn.training import Training
 from pinn.training.held_out import columns
-
-MAY_CHANGE = ("seconds", "target_error", "trust")
-"""What may be said anew when a run is resumed: everything else would make it another run."""
+from pinn.training.saved import require_history, require_saved
 
 EXIT_CODES = {"diverged": 3}
 """Of the statuses that are failures; the others end with 0."""
@@ -49,22 +59,18 @@ def train(
     """
     started = time.perf_counter() if started is None else started
     console = open_console()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(
-            f"{folder} exists and is not empty; go on with that run by resume={folder}, or name a new folder."
-        )
+    require_free(folder)
     training, recipe = build(config, console)
-    make_logger = logger_factory(config)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         (folder / ".hydra").mkdir()
     except FileExistsError as error:
         raise InputError(f"another run has just begun in {folder}; name a new folder.") from error
-    write_text(folder / ".hydra" / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
+    write_text(folder / ".hydra" / "config.yaml", to_yaml(config))
     for name, part in (hydra or {}).items():
-        write_text(folder / ".hydra" / f"{name}.yaml", yaml.safe_dump(part, sort_keys=False, allow_unicode=True))
+        write_text(folder / ".hydra" / f"{name}.yaml", to_yaml(part))
     with locked(folder / ".hydra" / "lock"):
-        return _finish(config, folder, training, recipe, make_logger, console, started)
+        return _finish(config, folder, training, recipe, console, started)
 
 
 def resume(folder: Path, changes: Mapping[str, Any], *, started: float | None = None) -> int:
@@ -79,13 +85,10 @@ def resume(folder: Path, changes: Mapping[str, Any], *, started: float | None = 
         InputError: no run there, or one that is going on; a change that would make it another run; a checkpoint of
             another problem.
     """
-    if refused := [key for key in changes if key not in MAY_CHANGE]:
-        raise InputError(
-            f"{', '.join(refused)} cannot change when a run is resumed; only {', '.join(MAY_CHANGE)} can. "
-            f"Start a new run without resume=."
-        )
+    check_changes(changes)
     started = time.perf_counter() if started is None else started
     written = read_config(folder)
+    require_no_links(folder)
     with locked(folder / ".hydra" / "lock"):
         return _go_on(written, folder, changes, started)
 
@@ -93,51 +96,29 @@ def resume(folder: Path, changes: Mapping[str, Any], *, started: float | None = 
 def _go_on(written: dict[str, Any], folder: Path, changes: Mapping[str, Any], started: float) -> int:
     """Restore the training from the last checkpoint and finish it."""
     console = open_console()
-    saved = checkpoint.read(folder / "checkpoints" / "last.ckpt", needs=("recipe", "config", "training"))
-    if changed := [key for key, value in _lasting(written).items() if saved["config"].get(key, ()) != value]:
+    path = folder / "checkpoints" / "last.ckpt"
+    saved = checkpoint.read(path, needs=("recipe", "config", "training"))
+    with about(path):
+        require({key: saved[key] for key in ("recipe", "config")}, {"recipe": RECIPE, "config": {str: Plain}})
+    if changed := changed_keys(written, saved["config"]):
         raise InputError(
             f"{folder} cannot go on: {', '.join(changed)} in its .hydra/config.yaml changed after its checkpoint was "
             f"written. Start a new run instead."
         )
     config = {**written, "trust": [], **changes}
-    try:
-        if left_to_the_plan(config, "network"):
-            # What the plan chose at the start stays chosen; it need not be searched for again.
-            config |= {"network": {**saved["recipe"]["network"], "_partial_": True}, "slabs": "auto"}
-        training, recipe = build(config, console)
-        if saved["recipe"] != recipe:
-            raise InputError(
-                f"{folder} cannot go on: its checkpoint is of {saved['recipe']}, the program now builds {recipe}."
-            )
-        training.restore(saved["training"])
-    except InputError:
-        raise
-    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{folder} holds a checkpoint of another training: {' '.join(str(error).split())}") from error
-    return _finish(written, folder, training, recipe, logger_factory(config), console, started)
-
-
-def _lasting(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a configuration that makes a run the run that it is."""
-    return {key: value for key, value in config.items() if key not in MAY_CHANGE}
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """Return the configuration of a run as plain values; nothing in it is interpolated or built.
-
-    Raises:
-        InputError: there is none, or it cannot be read.
-    """
-    path = folder / ".hydra" / "config.yaml"
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{folder} is not the folder of a run: it has no .hydra/config.yaml.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
-    if not isinstance(config, dict):
-        raise InputError(f"{path} holds no configuration.")
-    return config
+    if is_left_open(config["network"]):
+        # What the plan chose at the start stays chosen; it need not be searched for again.
+        config |= {"network": saved["recipe"]["network"], "slabs": "auto"}
+    training, recipe = build(config, console)
+    if saved["recipe"] != recipe:
+        raise InputError(
+            f"{folder} cannot go on: its checkpoint is of {saved['recipe']}, the program now builds {recipe}."
+        )
+    with about(path):
+        require_saved(training, saved["training"])
+    training.restore(saved["training"])
+    sweep(folder)
+    return _finish(written, folder, training, recipe, console, started)
 
 
 def evaluate(
@@ -152,10 +133,18 @@ def evaluate(
         output: a folder for `solution.npz` and the figures on that grid, if they are wanted.
     """
     console = open_console()
-    config = read_config(folder)
-    import_trusted(list(trust))
-    set_up_process(config)
-    solution = load(folder, trust=trust)
+    path = require_file(folder, "checkpoints/best.ckpt")
+    content = checkpoint.read(path, needs=("recipe", "state", "history", "config", "stages"))
+    with about(path):
+        require(content["stages"], [str], "stages")
+        require(content["history"], HISTORY, "history")
+        require_history(content["history"], len(content["stages"]))
+        require(content["config"], {str: Plain}, "config")
+        config = {"seconds": None, "target_error": None, "trust": [], **content["config"]}
+        check_config(config)
+    import_trusted(trust)
+    set_up_process(config["trainer"]["threads"])
+    solution = restore(content, path, trust=trust)
     evaluation = solution.evaluate(config["grid"] if grid is None else grid)
     result = {
         "grid": list(next(iter(evaluation.coordinates.values())).shape),
@@ -170,7 +159,7 @@ def evaluate(
         output.mkdir(parents=True, exist_ok=True)
         _write_solution(output / "solution.npz", evaluation)
         write_text(output / "evaluation.json", to_json(result))
-        save_figures(evaluation, columns(solution.history), list(config["training"]), name, output)
+        save_figures(evaluation, columns(solution.history), content["stages"], name, output)
         console.print(f"written to {output}")
     return result
 
@@ -180,26 +169,27 @@ def _finish(
     folder: Path,
     training: Training,
     recipe: dict[str, Any],
-    make_logger: Callable[..., Logger] | None,
     console: Console,
     started: float,
 ) -> int:
     """Train, measure, write everything, and say where it is."""
     # Events behind the checkpoint that a run goes on from would be there twice; its last row is written again.
     purge = int(training.history[-1]["step"]) if training.history else None
-    logger = make_logger and make_logger(save_dir=folder, name="", version="tensorboard", purge_step=purge)
-    header = {"recipe": recipe, "config": _lasting(config)}
+    logger = None
+    if config["logger"]["tensorboard"]:
+        logger = TensorBoardLogger(folder, name="", version="tensorboard", purge_step=purge)
+    header = {"recipe": recipe, "config": lasting(config), "stages": list(training.stages)}
     signal = fit(training, console=console, logger=logger, folder=folder / "checkpoints", header=header)
     evaluation = Solution(training.model, recipe).evaluate(config["grid"])
     _write_solution(folder / "solution.npz", evaluation)
     _write_history(folder / "history.csv", training)
     name = type(training.model.problem).__name__
     pictures = save_figures(evaluation, columns(training.history), list(training.stages), name, folder / "figures")
-    if isinstance(logger, TensorBoardLogger):
+    if logger is not None:
         _log_pictures(logger, pictures, training.step)
     metrics = measure(training, evaluation, seed=config["seed"], dtype=config["dtype"], started=started)
     write_text(folder / "metrics.json", to_json(metrics))
-    print_metrics(console, metrics, folder, watched=isinstance(logger, TensorBoardLogger))
+    print_metrics(console, metrics, folder, watched=logger is not None)
     if signal is not None and training.status == "interrupted":
         console.print(f"interrupted; go on with: python scripts/train.py resume={folder}", highlight=False)
         return 128 + signal

@@ -64,7 +64,7 @@ GROUPS = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir())
 )
 def test_every_option_composes(group: str, option: str) -> None:
     values, folder, _ = config.read([f"{group}={option}"])
-    config.check_keys(values)
+    config.check_config(values)
     assert folder.parts[:2] == ("outputs", "poisson")
 
 

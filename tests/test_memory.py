@@ -18,7 +18,7 @@ import pinn
 from pinn import memory
 from pinn.compilation import CompiledStep
 from pinn.errors import InputError
-from pinn.memory import bytes_per_point, check_chunk, choose_chunk, free_memory, out_of_memory_in_one_line
+from pinn.memory import bytes_per_point, choose_chunk, free_memory, out_of_memory_in_one_line
 from pinn.networks import MLP
 from pinn.objective import Objective
 from pinn.problems import Kovasznay, Poisson
@@ -116,12 +116,6 @@ def test_free_memory_is_less_than_there_is() -> None:
     if free is None:
         pytest.skip("this system does not say how much memory is free")
     assert 2**20 < free < 2**50
-
-
-@pytest.mark.parametrize("chunk", [0, -1, 1.5, True, "all"])
-def test_other_chunks_are_refused(chunk: Any) -> None:
-    with pytest.raises(InputError, match="chunk must be auto, null or a whole number"):
-        check_chunk(chunk)
 
 
 @pytest.mark.parametrize(

@@ -253,7 +253,12 @@ EDITS = [
     ("width: 6", "width: 7", "network in its"),
     ("lr: 0.005", "lr: 0.05", "training in its"),
     ("seed: 0", "seed: 1", "seed in its"),
-    ("points: 60", "points: 61\nextra: 1", "points, extra in its"),
+    ("points: 60", "points: 61", "points in its"),
+    ("points: 60", "points: 60.0", "points must be a whole number"),
+    ("hard: false", "hard: 0", "hard must be true or false"),
+    ("lr: 0.005", "lr: 5.0e-3\n      eps: 1.0e-8", "training in its"),
+    ("seed: 0", "seed: 0\nextra: 1", "there is no key extra"),
+    ("seed: 0\n", "", "the configuration says nothing about seed"),
     ("seed: 0", "seed: [", "cannot be read"),
 ]
 
