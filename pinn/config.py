@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from pinn.errors import InputError
 from pinn.option_files import CONFIGS, BoundedFiles, options
 from pinn.options import check
-from pinn.words import in_one_line, parse, parsed, require_single, suggest, sweep, with_pluses
+from pinn.words import in_one_line, parse, parsed, quoted, require_single, suggest, sweep, with_pluses
 
 __all__ = ["CONFIGS", "KEYS", "check_config", "options", "parse", "read", "register_resolvers", "sweep", "with_pluses"]
 
@@ -90,8 +90,7 @@ def _compose(words: Sequence[Override], config_dir: str | None = None) -> DictCo
     Plugins.instance().register(BoundedFiles)
     lines = with_pluses([str(word.input_line) for word in words])
     if config_dir:
-        path = str(Path(config_dir).absolute()).replace("\\", "\\\\").replace("'", "\\'")
-        lines.append(f"hydra.searchpath=['bounded://{path}']")
+        lines.append(f"hydra.searchpath=[{quoted(f'bounded://{Path(config_dir).absolute()}')}]")
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         try:
             return compose("train", overrides=lines, return_hydra_config=True)

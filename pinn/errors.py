@@ -22,6 +22,13 @@ class NotFinite(InputError):
     """
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an exception says that memory is exhausted; torch's allocator of the CPU has none of its own."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    said = any(words in str(error) for words in ("allocate memory", "not enough memory"))
+    return said or not kinds.isdisjoint({"MemoryError", "OutOfMemoryError"})
+
+
 def one_line(text: str) -> str:
     """Return text as one line that is safe to print: no breaks, no control characters, and not too long.
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pinn.errors import InputError
+from pinn.errors import InputError, is_out_of_memory
 from pinn.objective import Objective
 
 Chunk = Literal["auto"] | int | None
@@ -113,9 +113,7 @@ def out_of_memory_in_one_line() -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        # The allocator of the CPU has no exception of its own.
-        said = isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)
-        if not said and "not enough memory" not in str(error):
+        if not is_out_of_memory(error):
             raise
         raise InputError(
             "out of memory; a smaller chunk= bounds the memory of steps and evaluations. The Jacobian of "

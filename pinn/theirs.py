@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from traceback import walk_tb
 
-from pinn.errors import InputError
+from pinn.errors import InputError, is_out_of_memory
 
 OURS = Path(__file__).parent
 LIBRARIES = [Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")]
@@ -17,7 +17,7 @@ def in_their_code(what: str) -> Iterator[None]:
     """Turn an exception of code that a user wrote, or that refuses what a user gave, into an InputError.
 
     An exception that comes out of pinn, when that code has called it or where there is no such code, is a fault of
-    ours, or of how the two fit together: it stays what it is, with its traceback.
+    ours, or of how the two fit together: it stays what it is, with its traceback. So does a lack of memory.
 
     Args:
         what: the beginning of the message; the exception, and the user's line that it comes from, follow.
@@ -27,6 +27,8 @@ def in_their_code(what: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         # The first two frames are this function and its caller.
         frames = [(Path(frame.f_code.co_filename), line) for frame, line in walk_tb(error.__traceback__)][2:]
         seen = [(path, line) for path, line in frames if path.is_relative_to(OURS) or not _in_a_library(path)]

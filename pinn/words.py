@@ -17,9 +17,9 @@ from omegaconf.errors import OmegaConfBaseException
 from pinn.errors import InputError
 from pinn.option_files import options
 
-OPEN = ("problem", "network", "training", "sampling", "weighting", "weights", "counts")
-"""Keys whose inside need not be in the configuration yet: names of constraints, and arguments of constructors, which
-refuse what they do not know. `problem.viscosity=0.01` and `weights.walls=10` need none of Hydra's plus signs."""
+OPEN = ("problem", "network", "training", "sampling", "weighting", "weights", "counts", "grid")
+"""Keys whose inside need not be in the configuration yet: names of constraints and coordinates, and arguments of
+constructors, which refuse what they do not know. `problem.viscosity=0.01` needs none of Hydra's plus signs."""
 MAPPINGS = ("weights", "counts")
 """Keys that are whole such mappings, as in `counts={walls: 20}`; the others name options."""
 MOST_RUNS = 1000
@@ -46,7 +46,7 @@ def parsed(words: Sequence[str]) -> list[Override]:
         if re.match(r"hydra\b", key) and key != "hydra.run.dir":
             raise InputError(f"{key} has no effect here; of Hydra's own keys only hydra.run.dir=<folder> may be said.")
         if override.package is not None:
-            raise InputError(f"{key} is no key: each option has its own place, {override.key_or_group}=<name>.")
+            raise InputError(f"{key} is no key: each option has its own place, as in network=mlp.")
     return found
 
 
@@ -60,6 +60,11 @@ def with_pluses(words: Sequence[str]) -> list[str]:
     """Return the words as Hydra wants them, which asks for `++` before a key that is not there yet."""
     beginnings = tuple(f"{key}." for key in OPEN) + tuple(f"{key}=" for key in MAPPINGS)
     return [f"++{word}" if word.startswith(beginnings) else word for word in words]
+
+
+def quoted(text: str) -> str:
+    """Return text in the quotes of Hydra's grammar, in which a backslash means itself unless a quote follows."""
+    return "'" + re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text) + "'"
 
 
 def sweep(words: Sequence[str], config_dir: str | None = None) -> list[list[str]]:

@@ -134,7 +134,7 @@ MISTAKES = {
     "problem=../problem/poisson": "problem=../problem/poisson is no name of an option",
     "network=../network/mlp": "network=../network/mlp is no name of an option",
     "experiment=../experiment/smoke": "experiment=../experiment/smoke is no name of an option",
-    "problem@network=poisson": "problem@network is no key: each option has its own place, problem=<name>",
+    "problem@network=poisson": "problem@network is no key: each option has its own place",
     "network=auto": "network.width, network.depth says nothing, for the plan chooses the network",
     "+hydra.verbose=true": "hydra.verbose has no effect here; of Hydra's own keys only hydra.run.dir=<folder>",
     "hydra.run.dir=": "hydra.run.dir= needs a folder",
@@ -357,16 +357,27 @@ print("LOADED", loaded, "CODE", code)
         (["--cfg", "job", "problem=heat", "problem.diffusivity=2", "weights.walls=3"], 0, "diffusivity: 2"),
         (["--info", "searchpath"], 0, "configs"),
         (["problem=nope"], 2, "there is no problem 'nope'"),
+        (["seconds=abc"], 2, "seconds must be a positive number or null; it was given 'abc'"),
+        (["hydra.run.dir=full"], 2, "full exists and is not empty"),
+        (["resume=nowhere"], 2, "nowhere is not the folder of a run: it has no .hydra/config.yaml"),
+        (["resume=full", "points=3"], 2, "points cannot change when a run is resumed"),
+        (["evaluate", "run=nowhere"], 2, "nowhere is not the folder of a run: it has no checkpoints/best.ckpt"),
+        (["evaluate", "run=full", "grid=1e20"], 2, "grid must be a whole number of nodes"),
     ],
-    ids=["help", "cfg", "cfg with words", "info", "mistake"],
+    ids=lambda value: " ".join(value)[:20] if isinstance(value, list) else "",
 )
-def test_questions_are_answered_without_torch(words: list[str], code: int, said: str, tmp_path: Path) -> None:
-    path = str(ROOT / "scripts" / "train.py")
+def test_questions_and_mistakes_are_answered_without_torch(
+    words: list[str], code: int, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").touch()
+    name, words = ("evaluate", words[1:]) if words[0] == "evaluate" else ("train", words)
+    path = str(ROOT / "scripts" / f"{name}.py")
     program = WITHOUT_TORCH.format(argv=[path, *words], script=path)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, timeout=60)
     assert f"LOADED [] CODE {code}" in done.stdout
     assert said in done.stdout + done.stderr
-    assert os.listdir(tmp_path) == []
+    assert os.listdir(tmp_path) == ["full"]
 
 
 def test_help_names_every_option_and_key() -> None:

@@ -138,7 +138,7 @@ def test_other_errors_stay_as_they_are() -> None:
 
 def test_what_cannot_be_allocated_ends_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="out of memory"):
-        train(tmp_path / "run", "training=adam", "points=1000000000000", steps=1)
+        train(tmp_path / "run", "training=adam", "network.width=10000000", steps=1)
 
 
 def test_threads_are_as_many_as_before() -> None:

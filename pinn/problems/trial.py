@@ -155,9 +155,9 @@ def _require_values(what: str, values: Any, fields: tuple[str, ...], like: Tenso
         if name not in fields:
             raise InputError(f"{what} returns {name!r}, which is no field; the fields are {', '.join(fields)}.")
         if not isinstance(value, Tensor) or value.shape != like.shape or not value.dtype.is_floating_point:
-            given = (
-                f"{tuple(value.shape)} and dtype {_short(value.dtype)}" if isinstance(value, Tensor) else repr(value)
-            )
+            given = repr(value)
+            if isinstance(value, Tensor):
+                given = f"{_short(value.dtype)} of shape {tuple(value.shape)}"
             raise InputError(f"{what} gives {name} as {given}, expected real numbers of shape {tuple(like.shape)}.")
 
 

@@ -124,12 +124,13 @@ class Training(LightningModule):
         self.held_out = HeldOut(self._objective_at(self.collocation(HELD_OUT)))
         self.held_out.place()
         self.budget.start()
-        if self.status == "running" and not self.history:
-            self._begin_stage()
-        elif self.status == "running" and self._step().open:
-            self._expect()
         if self.status != "running":
             self.trainer.should_stop = True
+        elif not self.history:
+            self._begin_stage()
+            self.trainer.should_stop = self.status == "diverged"
+        elif self._step().open:
+            self._expect()
 
     def training_step(self, batch: int) -> None:
         """Take the steps up to the next multiple of the stage's block, or to the end of the stage or of the time."""
