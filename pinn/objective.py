@@ -9,8 +9,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from pinn.domains import Points
-from pinn.errors import NotFinite
-from pinn.finite import where_not_finite
+from pinn.finite import require_finite
 from pinn.jacobian import residual_jacobian
 from pinn.model import Model
 from pinn.weighting import Weighting
@@ -163,26 +162,8 @@ class Objective:
                     rows[at : at + len(row)] = row * scale
                     self._place(out[at : at + len(row)], derivatives, scale)
         self._remember({name: rows[span.start : span.stop] for name, span in spans.items()})
-        # A sum is finite only if all of its terms are, and reads the matrix once.
-        if not torch.isfinite(out.sum() + rows.sum()):
-            where = self.where_not_finite(rows) or f"{self.where_not_finite(out)} in its derivatives"
-            raise NotFinite(f"residual {where}")
+        require_finite(self, out, rows)
         return out, rows
-
-    def where_not_finite(self, by_row: Tensor | None = None) -> str | None:
-        """Return at which point a residual is infinite or no number, in words; None where all of them are finite.
-
-        Args:
-            by_row: what is looked at instead, (rows,) or (rows, …).
-        """
-        found = None
-        rows = self.vector() if by_row is None else by_row
-        for name, span in self.spans().items():
-            points = self.model.place(self.points[name.split(".")[0]])
-            found = found or where_not_finite(
-                {name: rows[span.start : span.stop]}, points, self.model.problem.coordinates
-            )
-        return found
 
     def jacobian_by_residual(self, most: int = 64) -> dict[str, Tensor]:
         """Return the derivatives of each residual by name, unscaled, (points, parameters), at `most` of its points or

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import torch
 
+from pinn.finite import where
 from pinn.objective import Objective
 from pinn.training.held_out import values_of
 
@@ -23,8 +24,8 @@ def why_diverged(row: Mapping[str, float], held_out: Objective, trained: Objecti
     if any(not torch.isfinite(parameter).all() for parameter in held_out.model.parameters()):
         return "the parameters are infinite or no numbers, and all residuals with them,"
     for objective in (held_out, trained):
-        if objective is not None and (where := objective.where_not_finite()):
-            return f"residual {where}"
+        if objective is not None and (found := where(objective)):
+            return f"residual {found}"
     if math.isfinite(row["validation"]):
         return None
     largest = max(values_of(row, "residual").items(), key=lambda item: item[1])

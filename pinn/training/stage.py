@@ -10,6 +10,7 @@ from torch.optim import LBFGS, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from pinn.errors import InputError, NotFinite
+from pinn.finite import where
 from pinn.objective import Objective
 from pinn.optimizers import LeastSquares, LevenbergMarquardt, SelfScaledBroyden
 
@@ -109,7 +110,7 @@ def _watched(objective: Objective) -> Callable[[], Tensor]:
     def closure() -> Tensor:
         loss = objective()
         if loss.device.type == "cpu" and not math.isfinite(loss.item()):
-            raise NotFinite(f"residual {objective.where_not_finite()}")
+            raise NotFinite(f"residual {where(objective)}")
         return loss
 
     return closure
