@@ -16,7 +16,10 @@ from pinn.config import CONFIGS, options
 from pinn.derivatives.taylor.choice import EngineName
 from pinn.objective import Objective
 from pinn.options import ENGINES
-from pinn.recipes import resolve
+from pinn.problems import try_out
+from pinn.recipes import rebuild, resolve
+from pinn.sampling import Collocation, Sobol
+from pinn.solution import PROBLEM
 from pinn.training import Training
 from pinn.training.stage import advance
 
@@ -39,8 +42,12 @@ def built(*words: str) -> Training:
 
 @pytest.mark.parametrize("training", TRAININGS)
 @pytest.mark.parametrize("problem", options("problem"))
-def test_every_problem_takes_steps_with_every_training(problem: str, training: str) -> None:
+def test_every_problem_takes_steps_with_every_training(
+    problem: str, training: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each stage takes three steps from the start; all but Adam never raise the objective that they see."""
+    # Some references take seconds to compute; they are tried once below.
+    monkeypatch.setattr("pinn.problems.trial.try_reference", lambda *_: None)
     made = built(f"problem={problem}", f"training={training}")
     start = {name: value.clone() for name, value in made.model.state_dict().items()}
     for stage, optimizer in zip(made.stages.values(), made.stage_optimizers, strict=True):
@@ -56,6 +63,13 @@ def test_every_problem_takes_steps_with_every_training(problem: str, training: s
         assert after < float("inf")
         if not isinstance(optimizer, torch.optim.Adam):
             assert after < before
+
+
+@pytest.mark.parametrize("problem", options("problem"))
+def test_nothing_is_wrong_with_a_problem_that_ships(problem: str) -> None:
+    values, _, _ = config.read([f"problem={problem}"])
+    made = rebuild(values["problem"], PROBLEM)
+    try_out(made, Collocation(made, Sobol(), 100, 50)(0))
 
 
 GROUPS = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir())

@@ -57,7 +57,7 @@ def try_out(problem: Problem, points: Mapping[str, Points]) -> None:
         names = ", ".join(sorted(unused))
         raise InputError(f"{type(problem).__name__}: no residual depends on {names}; take it out.")
     interior = next((p for p in points.values() if set(p) == set(problem.coordinates)), next(iter(points.values())))
-    _try_reference(problem, {name: interior[name][:POINTS].detach() for name in problem.coordinates})
+    try_reference(problem, {name: interior[name][:POINTS].detach() for name in problem.coordinates})
 
 
 def _require_dependent(problem: Problem, rows: Points, trained: Mapping[str, Tensor], dtype: torch.dtype) -> set[str]:
@@ -128,7 +128,8 @@ def _one(at: Points, problem: Problem) -> Tensor:
     return 1 + torch.stack([0 * at[name] for name in problem.coordinates]).sum(dim=0)
 
 
-def _try_reference(problem: Problem, points: Points) -> None:
+def try_reference(problem: Problem, points: Points) -> None:
+    """Raise InputError unless the reference of a problem gives fields by name, one number a point."""
     title = type(problem).__name__
     with in_their_code(f"{title}: the reference cannot be made"):
         reference = problem.reference()
