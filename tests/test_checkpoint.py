@@ -231,6 +231,15 @@ def test_no_flipped_bit_passes(tmp_path: Path) -> None:
             checkpoint.read(file)
 
 
+def test_every_number_belongs_to_a_tensor(tmp_path: Path) -> None:
+    write_sealed(tmp_path / "x", checkpoint.SCHEMA, [b'{"a":{"$tensor":["float64",[1]]}}\n', bytes(8)])
+    assert checkpoint.read(tmp_path / "x")["a"].tolist() == [0]
+    for numbers in (bytes(7), bytes(9)):
+        write_sealed(tmp_path / "x", checkpoint.SCHEMA, [b'{"a":{"$tensor":["float64",[1]]}}\n', numbers])
+        with pytest.raises(InputError, match="cannot be read as a checkpoint"):
+            checkpoint.read(tmp_path / "x")
+
+
 def test_the_checksum_is_that_of_a_common_tool(folder: Path) -> None:
     """`tail -n +2 best.ckpt | sha256sum` says it too."""
     first, _, rest = (folder / "checkpoints" / "best.ckpt").read_bytes().partition(b"\n")

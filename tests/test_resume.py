@@ -252,6 +252,7 @@ EDITS = [
     ("_target_: pinn.problems.Burgers", "_target_: pinn.problems.Burgers\n  viscosity: 0.1", "problem in its"),
     ("width: 6", "width: 7", "network in its"),
     ("lr: 0.005", "lr: 0.05", "training in its"),
+    ("steps: 4", "steps: 4.0", "training in its"),
     ("seed: 0", "seed: 1", "seed in its"),
     ("points: 60", "points: 61", "points in its"),
     ("points: 60", "points: 60.0", "points must be a whole number"),

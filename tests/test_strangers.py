@@ -272,6 +272,91 @@ def test_changes_in_files_are_refused_or_have_no_meaning(
         shutil.rmtree(folder.parent)
 
 
+def at(*way: Any) -> Callable[[dict[str, Any], Any], None]:
+    """Put a value into a checkpoint."""
+
+    def change(content: dict[str, Any], value: Any) -> None:
+        for key in way[:-1]:
+            content = content[key]
+        content[way[-1]] = value
+
+    return change
+
+
+NOT_POSSIBLE: list[tuple[str, tuple[Any, ...], Any, str]] = [
+    (LAST, ("training", "counters", "stage"), 2, "counters.stage is 2, expected 0 to 1"),
+    (LAST, ("training", "counters", "step_in_stage"), 9, "counters.step_in_stage is 9, more steps than there were"),
+    (LAST, ("training", "counters", "step"), -1, "counters.step_in_stage is 2, more steps than there were"),
+    (LAST, ("training", "counters", "best_step"), 10**6, "counters.best_step is 1000000, of which there is no row"),
+    (LAST, ("training", "budget", "trained"), float("nan"), "budget.trained is nan, expected seconds"),
+    (LAST, ("training", "budget", "stage_began"), -1.0, "budget.stage_began is -1.0, expected seconds"),
+    (LAST, ("training", "weight_factors"), {"equation": 1.0}, "weight_factors are for equation, not for each residual"),
+    (LAST, ("training", "weight_factors", "walls"), -1.0, "weight_factors.walls is -1.0, expected a positive number"),
+    (LAST, ("training", "chunk"), 0, "chunk is 0, expected at least 1"),
+    (LAST, ("training", "status"), "fine", "status is 'fine', expected 'solved' or"),
+    (LAST, ("training", "way"), "fast", "way is 'fast', expected 'eager' or"),
+    (LAST, ("training", "optimizers"), [], "optimizers are 0, expected 2, one for each stage"),
+    (LAST, ("training", "schedules"), [None], "schedules are 1, expected 2, one for each stage"),
+    (LAST, ("training", "optimizers", 0, "param_groups", 0, "params", 0), 1, "param_groups are of other parameters"),
+    (LAST, ("training", "optimizers", 1, "state", 0, "d"), torch.zeros(3), "cannot go on from its state"),
+    (LAST, ("training", "optimizers", 0, "state", 0, "exp_avg"), torch.full((3, 2), torch.nan), "infinite or none"),
+    (LAST, ("training", "schedules", 0, "step"), 1, "schedules.0.step does not belong there"),
+    (LAST, ("training", "history", 0, "step"), -1, "history.0 is of step -1 and stage 0"),
+    (LAST, ("training", "history", 0, "stage"), 2, "history.0 is of step 0 and stage 2"),
+    (LAST, ("training", "points", "walls"), {}, "points.walls.x is missing"),
+    (LAST, ("training", "points", "walls", "x"), torch.zeros(2), "points.walls are not as many numbers"),
+    (
+        LAST,
+        ("training", "points", "walls", "x"),
+        torch.full((6,), torch.inf),
+        "points.walls.x holds a number that is inf",
+    ),
+    (LAST, ("training", "best_state", "problem"), torch.zeros(1), "best_state.problem does not belong there"),
+    (LAST, ("recipe", "dtype"), "float16", "recipe.dtype is 'float16', expected 'float64' or 'float32'"),
+    (LAST, ("config",), {"problem": torch.zeros(1)}, "config.problem is a tensor"),
+    (LAST, ("config", "seed"), False, "seed in its .hydra/config.yaml changed"),
+    (BEST, ("config", "seed"), "a", "seed must be a whole number"),
+    (BEST, ("config", "trainer", "threads"), 10**6, "trainer.threads must be a whole number"),
+    (BEST, ("config", "grid"), {"x": 5}, "a grid needs a size for each of x, t"),
+    (BEST, ("stages"), [1], "stages.0 is 1, expected a str"),
+    (BEST, ("history", 1, "stage"), 7, "history.1 is of step"),
+    (
+        BEST,
+        ("state", "network.network.layers.0.bias"),
+        torch.full((3,), torch.nan, dtype=torch.float64),
+        "infinite or no",
+    ),
+    (BEST, ("state", "network.network.layers.0.bias"), torch.zeros(3), "and dtype float32, expected a tensor"),
+    (
+        BEST,
+        ("recipe", "hard"),
+        [{"row": "nope", "kind": "value", "name": "u", "factor": 1.0}],
+        "Burgers has nothing for",
+    ),
+    (
+        BEST,
+        ("recipe", "hard"),
+        [{"row": "walls", "kind": "value", "name": "v", "factor": 1.0}],
+        "Burgers has nothing for",
+    ),
+    (BEST, ("recipe", "hard"), [{"row": "walls", "kind": "load", "name": "u", "factor": 1.0}], "hard.0.kind is 'load'"),
+]
+
+
+@pytest.mark.parametrize(("file", "way", "value", "message"), NOT_POSSIBLE)
+def test_what_cannot_be_is_refused_by_name(
+    file: str, way: Any, value: Any, message: str, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copied(whole, tmp_path)
+    content = checkpoint.read(folder / file)
+    at(*([way] if isinstance(way, str) else way))(content, value)
+    checkpoint.save(folder / file, content)
+    words = [f"resume={folder}" if file == LAST else f"run={folder}"]
+    assert script("train" if file == LAST else "evaluate").main(words) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert message in line
+
+
 @pytest.mark.parametrize("name", FOREIGN)
 def test_what_is_in_the_place_of_a_file_is_refused(
     name: str, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
