@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
+from rich.markup import escape
 
 from pinn import checkpoint
 from pinn.build import build, import_trusted, set_up_process
@@ -160,7 +161,7 @@ def evaluate(
         _write_solution(output / "solution.npz", evaluation)
         write_text(output / "evaluation.json", to_json(result))
         save_figures(evaluation, columns(solution.history), content["stages"], name, output)
-        console.print(f"written to {output}")
+        console.print(f"written to {escape(str(output))}")
     return result
 
 
@@ -191,11 +192,12 @@ def _finish(
     write_text(folder / "metrics.json", to_json(metrics))
     print_metrics(console, metrics, folder, watched=logger is not None)
     if signal is not None and training.status == "interrupted":
-        console.print(f"interrupted; go on with: python scripts/train.py resume={folder}", highlight=False)
+        again = escape(f"python scripts/train.py resume={folder}")
+        console.print(f"interrupted; go on with: {again}", highlight=False)
         return 128 + signal
     if training.status == "diverged":
         console.print(
-            f"[red]diverged[/red]: {training.reasons[-1]}; the best state before that is kept.", highlight=False
+            f"[red]diverged[/red]: {escape(training.reasons[-1])}; the best state before that is kept.", highlight=False
         )
     return EXIT_CODES.get(training.status, 0)
 

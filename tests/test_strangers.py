@@ -293,6 +293,7 @@ NOT_POSSIBLE: list[tuple[str, tuple[Any, ...], Any, str]] = [
     (LAST, ("training", "weight_factors"), {"equation": 1.0}, "weight_factors are for equation, not for each residual"),
     (LAST, ("training", "weight_factors", "walls"), -1.0, "weight_factors.walls is -1.0, expected a positive number"),
     (LAST, ("training", "chunk"), 0, "chunk is 0, expected at least 1"),
+    (LAST, ("training", "reasons"), ["\x1b[31mred"], "reasons hold '\\x1b[31mred', which cannot be printed"),
     (LAST, ("training", "status"), "fine", "status is 'fine', expected 'solved' or"),
     (LAST, ("training", "way"), "fast", "way is 'fast', expected 'eager' or"),
     (LAST, ("training", "optimizers"), [], "optimizers are 0, expected 2, one for each stage"),

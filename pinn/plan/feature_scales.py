@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pinn.errors import NotFinite
 from pinn.model import Model, scaled
 from pinn.networks import RandomFeatures
 from pinn.objective import Objective
@@ -119,13 +120,16 @@ class _Search:
     def _try(self, scale: list[float]) -> float:
         weighting = Equilibrated()
         objective = Objective(self._model(scale), self.points, weighting)
-        weighting.adapt(objective.jacobian_by_residual)
         # All scales are compared by one measure: the weights that the first of them gave.
-        self.judge = self.judge or weighting
-        fresh = Objective(objective.model, self.fresh, self.judge)
-        # All trials start from fields that are zero.
-        self.start = fresh.loss() if self.start is None else self.start
-        LeastSquares(objective.parameters).step(objective)
+        try:
+            weighting.adapt(objective.jacobian_by_residual)
+            self.judge = self.judge or weighting
+            fresh = Objective(objective.model, self.fresh, self.judge)
+            # All trials start from fields that are zero.
+            self.start = fresh.loss() if self.start is None else self.start
+            LeastSquares(objective.parameters).step(objective)
+        except NotFinite:
+            return float("inf")
         residual = (fresh.loss() / self.start).item()
         return residual if residual == residual else float("inf")
 

@@ -4,6 +4,7 @@ import math
 
 import torch
 
+from pinn.errors import NotFinite
 from pinn.marching import Marching
 from pinn.networks import Slabs
 from pinn.objective import Objective
@@ -61,10 +62,13 @@ def _try(problem: Problem, collocation: Collocation, time: int, count: int) -> f
     model.select("trunk", 0)
     weighting = Equilibrated()
     objective, fresh = (Objective(model, thinned(draw), weighting) for draw in (TRAIN, FRESH))
-    weighting.adapt(objective.jacobian_by_residual)
-    before = fresh.loss()
-    optimizer = LevenbergMarquardt(objective.parameters)
-    for _ in range(STEPS):
-        optimizer.step(objective)
+    try:
+        weighting.adapt(objective.jacobian_by_residual)
+        before = fresh.loss()
+        optimizer = LevenbergMarquardt(objective.parameters)
+        for _ in range(STEPS):
+            optimizer.step(objective)
+    except NotFinite:
+        return math.inf
     relative = (fresh.loss() / before).item()
     return relative if math.isfinite(relative) else math.inf

@@ -11,6 +11,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pinn import checkpoint
@@ -98,7 +99,8 @@ class ProgressBar(Callback):
             )
         elif time.monotonic() - self._printed >= SECONDS_BETWEEN_LINES:
             steps = f"{training.step_in_stage}/{stage.steps} steps"
-            self.console.print(f"{name}: {steps}, {state}, {training.budget.trained:.0f} s", highlight=False)
+            line = escape(f"{name}: {steps}, {state}, {training.budget.trained:.0f} s")
+            self.console.print(line, highlight=False)
             self._printed = time.monotonic()
         self._say_reasons(training)
 
@@ -119,7 +121,7 @@ class ProgressBar(Callback):
     def _say_reasons(self, training: Training) -> None:
         """Print why each stage stopped, once."""
         for reason in training.reasons[self._reasons :]:
-            self.console.print(f"[bold]stopped[/bold] {reason}", highlight=False)
+            self.console.print(f"[bold]stopped[/bold] {escape(reason)}", highlight=False)
         self._reasons = len(training.reasons)
 
 

@@ -45,6 +45,8 @@ def require_saved(training: Training, saved: Any) -> None:
     }
     require(saved, {name: growing.get(name, example(value)) for name, value in fresh.items()})
     _require_numbers(training, saved)
+    if odd := [reason for reason in saved["reasons"] if not reason.isprintable()]:
+        raise InputError(f"reasons hold {odd[0]!r}, which cannot be printed.")
     require_history(saved["history"], len(training.stages))
     if (best := saved["counters"]["best_step"]) not in [row["step"] for row in saved["history"]]:
         raise InputError(f"counters.best_step is {best}, of which there is no row in the history.")
