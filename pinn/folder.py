@@ -1,23 +1,19 @@
-"""The folder of a run: may one begin there, and what it writes."""
+"""The folder of a run, judged before torch is loaded: by its name, by what is in it, and by what its files say."""
 
-import csv
-import io
-import zipfile
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import numpy as np
-import yaml
-from lightning.pytorch.loggers import TensorBoardLogger
-
+from pinn.config import check_config
 from pinn.errors import InputError
-from pinn.evaluation import Evaluation
-from pinn.files import write_atomically, write_text
-from pinn.training.held_out import Row, columns
+from pinn.options import check
+from pinn.plain_yaml import read_yaml
 
 LEFT_BY_A_RUN_THAT_NEVER_BEGAN = {f".hydra/{name}" for name in ("lock", "config.yaml", "hydra.yaml", "overrides.yaml")}
 """What a run writes before its first checkpoint."""
+MAY_CHANGE = ("seconds", "target_error", "trust")
+"""What may be said anew when a run is resumed: everything else would make it another run."""
 
 
 def require_free(folder: Path) -> None:
@@ -28,67 +24,67 @@ def require_free(folder: Path) -> None:
     if not folder.exists():
         return
     if folder.is_dir():
-        found = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
+        found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()}
         if found <= LEFT_BY_A_RUN_THAT_NEVER_BEGAN:
             return
     raise InputError(f"{folder} exists and is not empty; go on with that run by resume={folder}, or name a new folder.")
+
+
+def require_file(folder: Path, name: str) -> Path:
+    """Return the path of a file in the folder of a run, or raise InputError where there is none."""
+    if not (folder / name).is_file():
+        raise InputError(f"{folder} is not the folder of a run: it has no {name}.")
+    return folder / name
+
+
+def require_no_links(folder: Path) -> None:
+    """Raise InputError if a folder holds a link: one that was sent could make a run write in any place."""
+    if links := [path for path in folder.rglob("*") if path.is_symlink()]:
+        raise InputError(f"{links[0]} is a link, through which a run does not write; put there what it points to.")
 
 
 def read_config(folder: Path) -> dict[str, Any]:
     """Return the configuration of a run as plain values; nothing in it is interpolated or built.
 
     Raises:
-        InputError: there is none, or it cannot be read.
+        InputError: there is none, or it cannot be used.
     """
-    path = folder / ".hydra" / "config.yaml"
+    path = require_file(folder, ".hydra/config.yaml")
+    config = read_yaml(path)
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{folder} is not the folder of a run: it has no .hydra/config.yaml.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
-    if not isinstance(config, dict):
-        raise InputError(f"{path} holds no configuration.")
+        check_config(config)
+    except InputError as error:
+        raise InputError(f"{path} cannot be used: {error}") from error
     return config
 
 
-def write_yaml(path: Path, content: Any) -> None:
-    """Write plain values."""
-    write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+def check_changes(changes: Mapping[str, Any]) -> None:
+    """Raise InputError unless these values may be said anew when a run is resumed."""
+    if refused := [key for key in changes if key not in MAY_CHANGE]:
+        raise InputError(
+            f"{', '.join(refused)} cannot change when a run is resumed; only {', '.join(MAY_CHANGE)} can. "
+            f"Start a new run without resume=."
+        )
+    check(changes)
 
 
-def write_solution(path: Path, evaluation: Evaluation) -> None:
-    """Write flat arrays of equal length: coordinates, fields, and references as `<field>_reference`."""
-    arrays = {
-        **evaluation.coordinates,
-        **evaluation.fields,
-        **{f"{name}_reference": values for name, values in evaluation.reference.items()},
-    }
-
-    def write(file: IO[bytes]) -> None:
-        # One array at a time: coordinates of a mesh grid are much smaller before they are flat.
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, values in arrays.items():
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                    np.lib.format.write_array(entry, values.flatten().numpy())
-
-    write_atomically(path, write)
+def require_other_folder(output: Path, run: Path) -> None:
+    """Raise InputError if what is to be written would take the place of a run's own files."""
+    if output.resolve() == run.resolve() or run.resolve() in output.resolve().parents:
+        raise InputError(f"{output} is in the folder of the run, which is left as it is; name another for output=.")
+    if output.exists() and not output.is_dir():
+        raise InputError(f"{output} is no folder; name one for output=.")
 
 
-def write_history(path: Path, history: list[Row]) -> None:
-    """Write a table with a row for each look at the held-out points."""
-    text = io.StringIO()
-    table = columns(history)
-    writer = csv.writer(text)
-    writer.writerow(table)
-    writer.writerows(zip(*table.values(), strict=True))
-    write_text(path, text.getvalue())
+def lasting(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a configuration that makes a run the run that it is."""
+    return {key: value for key, value in config.items() if key not in MAY_CHANGE}
 
 
-def log_pictures(logger: TensorBoardLogger, pictures: Sequence[Path], step: int) -> None:
-    """Show pictures in TensorBoard too."""
-    from matplotlib.image import imread
-
-    for path in pictures:
-        logger.experiment.add_image(path.stem, imread(path)[..., :3], step, dataformats="HWC")
-    logger.finalize("success")
+def changed_keys(written: Mapping[str, Any], saved: Mapping[str, Any]) -> list[str]:
+    """Return the keys of what lasts that differ between two configurations; 1 and 1.0 and true do."""
+    mine, theirs = (
+        {key: json.dumps(value, sort_keys=True) for key, value in lasting(config).items()}
+        for config in (written, saved)
+    )
+    return [key for key in mine | theirs if mine.get(key) != theirs.get(key)]

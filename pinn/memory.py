@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pinn.errors import InputError, OutOfMemory
+from pinn.errors import OutOfMemory, is_out_of_memory
 from pinn.objective import Objective
 
 Chunk = Literal["auto"] | int | None
@@ -23,13 +23,6 @@ Chunk = Literal["auto"] | int | None
 SHARE = 0.5
 """Of the free memory that a step may use: other programs and the allocator's gaps need some too."""
 POINTS_TO_MEASURE = 256
-
-
-def check_chunk(chunk: Any) -> Chunk:
-    """Return what was given for `chunk`, or raise InputError."""
-    if chunk in ("auto", None) or (isinstance(chunk, int) and not isinstance(chunk, bool) and chunk >= 1):
-        return chunk
-    raise InputError(f"chunk must be auto, null or a whole number of at least 1; it was given {chunk!r}.")
 
 
 def choose_chunk(chunk: Chunk, objective: Objective) -> int | None:
@@ -149,9 +142,6 @@ def keep_freed_memory() -> None:
         set_option(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-WORDS_OF_ALLOCATORS = ("allocate memory", "not enough memory", "bad_alloc", "bad allocation")
-
-
 @contextmanager
 def out_of_memory_in_one_line() -> Iterator[None]:
     """Turn torch's ways to say that memory is exhausted into one error that names what to change."""
@@ -160,9 +150,7 @@ def out_of_memory_in_one_line() -> Iterator[None]:
     except OutOfMemory:
         raise
     except (MemoryError, RuntimeError) as error:
-        # Only CUDA's allocator has an exception of its own.
-        known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-        if not known and not any(words in str(error) for words in WORDS_OF_ALLOCATORS):
+        if not is_out_of_memory(error):
             raise
         raise OutOfMemory(
             "out of memory; a smaller chunk= bounds the memory of steps and evaluations. The Jacobian of "

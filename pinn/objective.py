@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from pinn.domains import Points
+from pinn.finite import require_finite
 from pinn.jacobian import residual_jacobian
 from pinn.model import Model
 from pinn.weighting import Weighting
@@ -161,6 +162,7 @@ class Objective:
                     rows[at : at + len(row)] = row * scale
                     self._place(out[at : at + len(row)], derivatives, scale)
         self._remember({name: rows[span.start : span.stop] for name, span in spans.items()})
+        require_finite(self, out, rows)
         return out, rows
 
     def jacobian_by_residual(self, most: int = 64) -> dict[str, Tensor]:

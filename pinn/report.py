@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from pinn.evaluation import Evaluation
@@ -31,29 +32,34 @@ def print_metrics(console: Console, metrics: Mapping[str, Any], folder: Path, wa
     table.add_column(overflow="fold")
     for name, error in metrics["relative_l2"].items():
         claim = _claim(error, metrics["reference"]["error"])
-        table.add_row(f"relative L2 error of {name}", f"{claim}   (largest {metrics['max_error'][name]:.2e})")
+        _add_row(table, f"relative L2 error of {name}", f"{claim}   (largest {metrics['max_error'][name]:.2e})")
     if metrics["reference"]:
         reference = metrics["reference"]
-        table.add_row("reference", f"{reference['kind']}, its own error {reference['error']:.0e}")
+        _add_row(table, "reference", f"{reference['kind']}, its own error {reference['error']:.0e}")
     else:
-        table.add_row("reference", "none: judge by the residuals")
+        _add_row(table, "reference", "none: judge by the residuals")
     table.add_section()
     for name, value in metrics["residual_rms"].items():
-        table.add_row(f"residual of {name} (rms)", f"{value:.2e}")
+        _add_row(table, f"residual of {name} (rms)", f"{value:.2e}")
     for name, value in metrics["unknowns"].items():
-        table.add_row(f"unknown {name}", f"{value:.8g}")
+        _add_row(table, f"unknown {name}", f"{value:.8g}")
     table.add_section()
-    table.add_row("parameters", f"{metrics['parameters']:,}")
-    table.add_row("steps", f"{metrics['steps']:,} (best after {metrics['best_step']:,})")
-    table.add_row("ended", metrics["stopped"][-1] if metrics["stopped"] else metrics["status"])
+    _add_row(table, "parameters", f"{metrics['parameters']:,}")
+    _add_row(table, "steps", f"{metrics['steps']:,} (best after {metrics['best_step']:,})")
+    _add_row(table, "ended", metrics["stopped"][-1] if metrics["stopped"] else metrics["status"])
     wall = metrics["wall_seconds"]
-    table.add_row("wall time", f"{wall['total']:.1f} s, {wall['train']:.1f} s of it training")
-    table.add_row("device", f"{metrics['device']}, {metrics['dtype']}")
+    _add_row(table, "wall time", f"{wall['total']:.1f} s, {wall['train']:.1f} s of it training")
+    _add_row(table, "device", f"{metrics['device']}, {metrics['dtype']}")
     table.add_section()
-    table.add_row("files", str(folder))
+    _add_row(table, "files", str(folder))
     if watched:
-        table.add_row("watch", f"tensorboard --logdir {folder}")
+        _add_row(table, "watch", f"tensorboard --logdir {folder}")
     console.print(table)
+
+
+def _add_row(table: Table, *cells: str) -> None:
+    """Add a row of cells as they are: names and folders may have brackets, which mean something to rich."""
+    table.add_row(*map(escape, cells))
 
 
 def _claim(error: float, known: float) -> str:
@@ -73,7 +79,7 @@ def print_errors(console: Console, problem: Problem, evaluation: Evaluation) -> 
     for name in evaluation.fields:
         if reference is not None and name in evaluation.reference:
             claim = _claim(evaluation.relative_l2[name], reference.error)
-            table.add_row(name, claim, f"{evaluation.max_error[name]:.2e}")
+            _add_row(table, name, claim, f"{evaluation.max_error[name]:.2e}")
         else:
-            table.add_row(name, "no reference", "")
+            _add_row(table, name, "no reference", "")
     console.print(table)

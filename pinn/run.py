@@ -1,34 +1,47 @@
 """A run: from a configuration to a folder with the solution, its errors and its pictures."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
+from rich.markup import escape
 
 from pinn import checkpoint
-from pinn.build import build, import_trusted, left_to_the_plan, logger_factory, set_up_process
+from pinn.build import build, import_trusted, set_up_process
+from pinn.config import check_config
 from pinn.errors import InputError
 from pinn.evaluation import require_grid, require_memory
 from pinn.figures import save_figures
-from pinn.files import write_text
-from pinn.folder import log_pictures, read_config, require_free, write_history, write_solution, write_yaml
+from pinn.files import sweep, write_text
+from pinn.folder import (
+    changed_keys,
+    check_changes,
+    lasting,
+    read_config,
+    require_file,
+    require_free,
+    require_no_links,
+)
 from pinn.lock import locked
 from pinn.memory import forget_peak, out_of_memory_in_one_line
 from pinn.metrics import measure, to_json
+from pinn.parts import is_left_open
+from pinn.plain_yaml import to_yaml
 from pinn.report import open_console, print_errors, print_metrics
+from pinn.results import log_pictures, write_history, write_solution
+from pinn.shapes import HISTORY, Plain, about, require
 from pinn.signals import Signals
-from pinn.solution import Solution, load
+from pinn.solution import RECIPE, Solution
+from pinn.solution import restore as restore_solution
 from pinn.training import Training
 from pinn.training.fit import fit
 from pinn.training.held_out import columns
+from pinn.training.saved import require_history, require_saved
 from pinn.training.state import restore
 from pinn.waiting import said_if_long
-
-MAY_CHANGE = ("seconds", "target_error", "trust")
-"""What may be said anew when a run is resumed: everything else would make it another run."""
 
 EXIT_CODES = {"diverged": 3}
 """Of the statuses that are failures; the others end with 0."""
@@ -61,17 +74,15 @@ def train(
     console = open_console()
     require_free(folder)
     training, recipe = build(config, console)
-    make_logger = logger_factory(config)
     signals = signals or Signals()
     with signals.noted():
         (folder / ".hydra").mkdir(parents=True, exist_ok=True)
         with locked(folder / ".hydra" / "lock"):
             require_free(folder)
-            write_yaml(folder / ".hydra" / "config.yaml", dict(config))
+            write_text(folder / ".hydra" / "config.yaml", to_yaml(config))
             for name, part in (hydra or {}).items():
-                write_yaml(folder / ".hydra" / f"{name}.yaml", part)
-            code = _finish(config, folder, training, recipe, make_logger, console, started, signals)
-    return code
+                write_text(folder / ".hydra" / f"{name}.yaml", to_yaml(part))
+            return _finish(config, folder, training, recipe, console, started, signals)
 
 
 @out_of_memory_in_one_line()
@@ -92,14 +103,11 @@ def resume(
             another problem.
         OutOfMemory: the run needs more memory than there is.
     """
-    if refused := [key for key in changes if key not in MAY_CHANGE]:
-        raise InputError(
-            f"{', '.join(refused)} cannot change when a run is resumed; only {', '.join(MAY_CHANGE)} can. "
-            f"Start a new run without resume=."
-        )
+    check_changes(changes)
     started = time.perf_counter() if started is None else started
     forget_peak()
     written = read_config(folder)
+    require_no_links(folder)
     with locked(folder / ".hydra" / "lock"):
         return _go_on(written, folder, changes, started, signals or Signals())
 
@@ -107,37 +115,33 @@ def resume(
 def _go_on(written: dict[str, Any], folder: Path, changes: Mapping[str, Any], started: float, signals: Signals) -> int:
     """Restore the training from the last checkpoint and finish it."""
     console = open_console()
-    saved = checkpoint.read(folder / "checkpoints" / "last.ckpt", needs=("recipe", "config", "training"))
-    if changed := [key for key, value in _lasting(written).items() if saved["config"].get(key, ()) != value]:
+    path = folder / "checkpoints" / "last.ckpt"
+    saved = checkpoint.read(path, needs=("recipe", "config", "training"))
+    with about(path):
+        require({key: saved[key] for key in ("recipe", "config")}, {"recipe": RECIPE, "config": {str: Plain}})
+    if changed := changed_keys(written, saved["config"]):
         raise InputError(
             f"{folder} cannot go on: {', '.join(changed)} in its .hydra/config.yaml changed after its checkpoint was "
             f"written. Start a new run instead."
         )
     said = {key: value for key, value in changes.items() if key != "trust"}
     config = {**written, "trust": [], **changes}
-    try:
-        if left_to_the_plan(config, "network"):
-            # What the plan chose at the start stays chosen; it need not be searched for again.
-            config |= {"network": {**saved["recipe"]["network"], "_partial_": True}, "slabs": "auto"}
-        training, recipe = build(config, console)
-        if saved["recipe"] != recipe:
-            raise InputError(
-                f"{folder} cannot go on: its checkpoint is of {saved['recipe']}, the program now builds {recipe}."
-            )
-        restore(training, saved["training"])
-    except InputError:
-        raise
-    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{folder} holds a checkpoint of another training: {' '.join(str(error).split())}") from error
+    if is_left_open(config["network"]):
+        # What the plan chose at the start stays chosen; it need not be searched for again.
+        config |= {"network": saved["recipe"]["network"], "slabs": "auto"}
+    training, recipe = build(config, console)
+    if saved["recipe"] != recipe:
+        raise InputError(
+            f"{folder} cannot go on: its checkpoint is of {saved['recipe']}, the program now builds {recipe}."
+        )
+    with about(path):
+        require_saved(training, saved["training"])
+    restore(training, saved["training"])
     with signals.noted():
+        sweep(folder)
         if said:
-            write_yaml(folder / ".hydra" / "config.yaml", {**written, **said})
-        return _finish(written, folder, training, recipe, logger_factory(config), console, started, signals)
-
-
-def _lasting(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a configuration that makes a run the run that it is."""
-    return {key: value for key, value in config.items() if key not in MAY_CHANGE}
+            write_text(folder / ".hydra" / "config.yaml", to_yaml({**written, **said}))
+        return _finish(written, folder, training, recipe, console, started, signals)
 
 
 @out_of_memory_in_one_line()
@@ -153,10 +157,18 @@ def evaluate(
         output: a folder for `solution.npz` and the figures on that grid, if they are wanted.
     """
     console = open_console()
-    config = read_config(folder)
-    import_trusted(list(trust))
-    set_up_process(config)
-    solution = load(folder, trust=trust)
+    path = require_file(folder, "checkpoints/best.ckpt")
+    content = checkpoint.read(path, needs=("recipe", "state", "history", "config", "stages"))
+    with about(path):
+        require(content["stages"], [str], "stages")
+        require(content["history"], HISTORY, "history")
+        require_history(content["history"], len(content["stages"]))
+        require(content["config"], {str: Plain}, "config")
+        config = {"seconds": None, "target_error": None, "trust": [], **content["config"]}
+        check_config(config)
+    import_trusted(trust)
+    set_up_process(config["trainer"]["threads"])
+    solution = restore_solution(content, path, trust=trust)
     grid = config["grid"] if grid is None else grid
     require_grid(solution.problem.domain, grid)
     require_memory(solution.problem, grid, next(solution.model.parameters()).dtype)
@@ -175,8 +187,8 @@ def evaluate(
         output.mkdir(parents=True, exist_ok=True)
         write_solution(output / "solution.npz", evaluation)
         write_text(output / "evaluation.json", to_json(result))
-        save_figures(evaluation, columns(solution.history), list(config["training"]), name, output)
-        console.print(f"written to {output}")
+        save_figures(evaluation, columns(solution.history), content["stages"], name, output)
+        console.print(f"written to {escape(str(output))}")
     return result
 
 
@@ -185,7 +197,6 @@ def _finish(
     folder: Path,
     training: Training,
     recipe: dict[str, Any],
-    make_logger: Callable[..., Logger] | None,
     console: Console,
     started: float,
     signals: Signals,
@@ -193,8 +204,10 @@ def _finish(
     """Train, measure, write everything, and say where it is."""
     # Events behind the checkpoint that a run goes on from would be there twice; its last row is written again.
     purge = int(training.history[-1]["step"]) if training.history else None
-    logger = make_logger and make_logger(save_dir=folder, name="", version="tensorboard", purge_step=purge)
-    header = {"recipe": recipe, "config": _lasting(config)}
+    logger = None
+    if config["logger"]["tensorboard"]:
+        logger = TensorBoardLogger(folder, name="", version="tensorboard", purge_step=purge)
+    header = {"recipe": recipe, "config": lasting(config), "stages": list(training.stages)}
     fit(training, console=console, signals=signals, logger=logger, folder=folder / "checkpoints", header=header)
     with said_if_long(console.print, "evaluation and figures are going on"):
         evaluation = Solution(training.model, recipe).evaluate(config["grid"])
@@ -202,15 +215,16 @@ def _finish(
         write_history(folder / "history.csv", training.history)
         name = type(training.model.problem).__name__
         pictures = save_figures(evaluation, columns(training.history), list(training.stages), name, folder / "figures")
-        if isinstance(logger, TensorBoardLogger):
+        if logger is not None:
             log_pictures(logger, pictures, training.step)
     metrics = measure(training, evaluation, seed=config["seed"], dtype=config["dtype"], started=started)
     write_text(folder / "metrics.json", to_json(metrics))
-    print_metrics(console, metrics, folder, watched=isinstance(logger, TensorBoardLogger))
+    print_metrics(console, metrics, folder, watched=logger is not None)
     if training.status == "interrupted":
-        console.print(f"interrupted; go on with: python scripts/train.py resume={folder}", highlight=False)
+        again = escape(f"python scripts/train.py resume={folder}")
+        console.print(f"interrupted; go on with: {again}", highlight=False)
     if training.status == "diverged":
         console.print(
-            f"[red]diverged[/red]: {training.reasons[-1]}; the best state before that is kept.", highlight=False
+            f"[red]diverged[/red]: {escape(training.reasons[-1])}; the best state before that is kept.", highlight=False
         )
     return EXIT_CODES.get(training.status, 0) if signals.received is None else 128 + signals.received

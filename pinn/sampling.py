@@ -80,6 +80,10 @@ class Grid(Sampler):
         return design
 
 
+SURE = 1e9
+"""How strongly a point is drawn where the residual is no number, beside 1 for the mean of the others."""
+
+
 class ResidualAdaptive(Sobol):
     """Sobol points of the interior, thinned so that more of them lie where the residual is large.
 
@@ -102,11 +106,15 @@ class ResidualAdaptive(Sobol):
         self.pool, self.exponent, self.floor = pool, exponent, floor
 
     def choose(self, residual: Tensor, count: int, generator: torch.Generator) -> Tensor:
-        """Return the indices of `count` candidates, given the size of the residual at each of them."""
+        """Return the indices of `count` candidates, given the size of the residual at each of them.
+
+        A candidate where it is infinite or no number is as good as sure to be taken: a training must see it.
+        """
         pull = residual.abs() ** self.exponent
-        return torch.multinomial(
-            pull / pull.mean().clamp(min=torch.finfo(pull.dtype).tiny) + self.floor, count, generator=generator
-        )
+        finite = torch.isfinite(pull)
+        known = torch.where(finite, pull, 0)
+        mean = (known.sum() / finite.sum().clamp(min=1)).clamp(min=torch.finfo(pull.dtype).tiny)
+        return torch.multinomial(torch.where(finite, known / mean + self.floor, SURE), count, generator=generator)
 
 
 Residual = Callable[[str, Points], Tensor]

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,16 +17,23 @@ from pinn.domains import Points
 from pinn.errors import InputError
 from pinn.evaluation import POINTS_AT_ONCE, Evaluation, evaluate, evaluation_points
 from pinn.hard_conditions import Condition, HardConditions
+from pinn.hard_conditions.ansatz import Kind
+from pinn.limits import NoMoreThan
 from pinn.marching import Marching
 from pinn.model import Model, scaled
 from pinn.networks import PeriodicInputs, Slabs
 from pinn.problems import Problem
-from pinn.recipes import describe, rebuild
+from pinn.recipes import Place, describe, rebuild
+from pinn.shapes import HISTORY, Plain, about, require, require_finite
+from pinn.theirs import in_their_code
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 """Precisions that a model can have, by name."""
 
 Outside = Literal["nan", "raise", "extrapolate"]
+
+PROBLEM = Place("problem", Problem)
+NETWORK = Place("network", nn.Module, later=("inputs", "outputs"))
 
 Number = Tensor | np.ndarray[Any, Any] | float
 
@@ -142,21 +150,51 @@ def load(
         InputError: the file cannot be read, or names a class that is not trusted.
     """
     path = Path(path)
-    content = checkpoint.read(path / "checkpoints" / "best.ckpt" if path.is_dir() else path, needs=("recipe", "state"))
-    recipe = content["recipe"]
-    try:
-        model = build_model(
-            problem or rebuild(recipe["problem"], trust),
-            network or partial(rebuild, recipe["network"], trust),
-            DTYPES[recipe["dtype"]],
-            [Condition(**condition) for condition in recipe.get("hard", ())],
-        )
-        model.load_state_dict(content["state"])
-    except InputError:
-        raise
-    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} does not fit the problem and the network: {' '.join(str(error).split())}") from error
-    return Solution(model, recipe, content.get("metrics", {}), content.get("history", []))
+    file = path / "checkpoints" / "best.ckpt" if path.is_dir() else path
+    return restore(checkpoint.read(file, needs=("recipe", "state")), file, problem, network, trust)
+
+
+def restore(
+    content: Mapping[str, Any],
+    file: Path,
+    problem: Problem | None = None,
+    network: Callable[..., nn.Module] | None = None,
+    trust: Sequence[str] = (),
+) -> Solution:
+    """Return the solution in the content of a checkpoint; see `load`.
+
+    Args:
+        content: of the checkpoint.
+        file: that it was read from, for messages.
+        problem: used instead of building the one that the content names.
+        network: likewise.
+        trust: modules whose classes may be built.
+    """
+    with about(file):
+        found = {"metrics": {}, "history": [], **content}
+        examples = {"recipe": RECIPE, "state": {str: Tensor}, "metrics": {str: Plain}, "history": HISTORY}
+        require({name: found[name] for name in examples}, examples)
+        recipe, state = found["recipe"], found["state"]
+        with nullcontext() if network else NoMoreThan(state.values(), recipe["network"]):
+            model = build_model(
+                problem or rebuild(recipe["problem"], PROBLEM, trust),
+                network or rebuild(recipe["network"], NETWORK, trust),
+                DTYPES[recipe["dtype"]],
+                [Condition(**condition) for condition in recipe["hard"]],
+            )
+        require(state, dict(model.state_dict()), "state")
+        model.load_state_dict(state)
+        require_finite(dict(model.named_parameters()), "state")
+    return Solution(model, recipe, found["metrics"], found["history"])
+
+
+RECIPE = {
+    "problem": (None, {str: Plain}),
+    "network": (None, {str: Plain}),
+    "dtype": tuple(DTYPES),
+    "hard": [{"row": str, "kind": get_args(Kind), "name": str, "factor": float}],
+}
+"""What `write_recipe` returns, as `pinn.shapes.require` wants it."""
 
 
 def build_model(
@@ -173,7 +211,10 @@ def build_model(
     hard = HardConditions(problem, conditions)
     periodic = [problem.coordinates.index(name) for name in hard.periodic]
     seen = PeriodicInputs.seen(len(problem.coordinates), periodic)
-    inside = network(inputs=seen, outputs=len(problem.fields))
+    with in_their_code("the network cannot be made"):
+        inside = network(inputs=seen, outputs=len(problem.fields))
+    if not isinstance(inside, nn.Module):
+        raise InputError(f"the network must be a torch.nn.Module; it was given a {type(inside).__name__}.")
     if isinstance(inside, Slabs):
         if conditions:
             raise InputError(

@@ -18,20 +18,24 @@ from pinn.engines import choose_engines
 from pinn.errors import InputError
 from pinn.evaluation import require_grid, require_memory
 from pinn.hard_conditions import choose_conditions
-from pinn.memory import Chunk, check_chunk, choose_chunk, out_of_memory_in_one_line
+from pinn.memory import Chunk, choose_chunk, out_of_memory_in_one_line
 from pinn.metrics import measure
 from pinn.networks import RandomFeatures
 from pinn.objective import Objective
+from pinn.options import check as check_options
+from pinn.parts import parts_from
 from pinn.plan import makes, plan
-from pinn.problems import Problem
-from pinn.sampling import Collocation, Sampler, Sobol
+from pinn.problems import Problem, require_problem, try_out
+from pinn.sampling import Collocation, Sampler
 from pinn.signals import Signals
 from pinn.solution import DTYPES, Solution, build_model, write_recipe
 from pinn.threads import using_threads
 from pinn.training import Stage, Training
 from pinn.training.budget import Budget
 from pinn.training.fit import fit
+from pinn.training.module import HELD_OUT
 from pinn.training.precision import describe_precision
+from pinn.training.rehearsal import rehearse
 from pinn.waiting import said_if_long
 from pinn.weighting import Weighting
 
@@ -39,13 +43,13 @@ from pinn.weighting import Weighting
 def solve(
     problem: Problem,
     *,
-    network: Callable[..., nn.Module] | None = None,
-    stages: Mapping[str, Stage] | None = None,
+    network: Callable[..., nn.Module] | str | None = None,
+    stages: Mapping[str, Stage] | str | None = None,
     points: int = 2500,
     boundary_points: int = 400,
     counts: Mapping[str, int] | None = None,
-    sampler: Sampler | None = None,
-    weighting: Weighting | None = None,
+    sampler: Sampler | str | None = None,
+    weighting: Weighting | str | None = None,
     weights: Mapping[str, float] | None = None,
     seconds: float | None = 50.0,
     seed: int = 0,
@@ -66,6 +70,9 @@ def solve(
     solution = pinn.solve(Poisson(), seconds=20)
     solution(x=0.5, y=0.5)["u"]
     ```
+
+    Network, stages, sampler and weighting may be names of options: `network="mlp"`, `stages="adam_lbfgs"`,
+    `sampler="rad"`, with the defaults that the option has on the command line.
 
     Ctrl-C and SIGTERM end the training after the iteration in progress: a warning says so, and the best state so far
     is returned. A second signal does what it would do elsewhere.
@@ -104,17 +111,23 @@ def solve(
     """
     started = time.perf_counter()
     console = Console(stderr=True, quiet=not progress)
+    require_problem(problem)
+    told = {"seed": seed, "dtype": dtype, "points": points, "boundary_points": boundary_points, "seconds": seconds}
+    told |= {"counts": counts or {}, "weights": weights or {}, "grid": grid, "slabs": slabs, "engine": engine}
+    told |= {"compile": compile, "chunk": chunk, "hard": hard, "accelerator": accelerator}
+    check_options(told if threads is None else told | {"threads": threads})
     require_grid(problem.domain, grid)
     require_memory(problem, grid, DTYPES.get(dtype, torch.float64))
+    parts = parts_from(network, sampler, weighting, stages, weights)
     with out_of_memory_in_one_line(), using_threads(threads):
         training, recipe = prepare(
             problem=problem,
-            network=network,
-            stages=stages,
+            network=parts.network,
+            stages=parts.stages,
             collocation=partial(
-                Collocation, sampler=sampler or Sobol(), points=points, boundary_points=boundary_points, counts=counts
+                Collocation, sampler=parts.sampler, points=points, boundary_points=boundary_points, counts=counts
             ),
-            weighting=weighting,
+            weighting=parts.weighting,
             weights=weights,
             seconds=seconds,
             seed=seed,
@@ -169,13 +182,8 @@ def prepare(
     Raises:
         InputError: it does not fit; the message says what and how to fix it.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
-        raise InputError(f"seed must be a whole number from 0 to 2^63 - 1; it was given {seed!r}.")
     mixed = dtype == "mixed"
-    precision = torch.float64 if mixed else DTYPES.get(dtype)
-    if precision is None:
-        raise InputError(f"dtype must be one of {', '.join(DTYPES)}, mixed; it was given {dtype!r}.")
-    check_chunk(chunk)
+    precision = torch.float64 if mixed else DTYPES[dtype]
     device = choose_device(accelerator, precision, console)
     budget = Budget(seconds, like=torch.zeros(0, dtype=precision, device=device))
     step = CompiledStep(
@@ -183,6 +191,8 @@ def prepare(
     )
     points = collocation(problem, seed=seed).to(device, precision)
     problem = problem.copied(device, precision)
+    draws = [points(draw) for draw in (0, HELD_OUT)]
+    try_out(problem, {c: {key: torch.cat([draw[c][key] for draw in draws]) for key in draws[0][c]} for c in draws[0]})
     # Only the first slab of time starts where the conditions that are built in do.
     slabs = 1 if hard and slabs == "auto" else slabs
     budget.start()
@@ -218,6 +228,8 @@ def prepare(
     at_a_time = choose_chunk(chunk, Objective(model, draw, chosen.weighting))
     if chunk == "auto" and at_a_time is not None:
         console.print(f"[bold]chunk[/bold] {at_a_time} points at a time fit into the free memory", highlight=False)
+    for name, stage in chosen.stages.items():
+        rehearse(stage, name, [parameter for parameter in model.parameters() if parameter.requires_grad])
     training = Training(model, points, chosen.weighting, chosen.stages, budget, target_error, step, at_a_time, mixed)
     if mixed:
         line = describe_precision(list(training.stages), training.far)
@@ -237,11 +249,9 @@ def choose_device(accelerator: str, dtype: torch.dtype, console: Console) -> tor
     Apple's GPUs have no float64; for it the CPU is used, and that is said.
 
     Raises:
-        InputError: an unknown accelerator, or one that this machine has not.
+        InputError: one that this machine has not.
     """
     available = {"cpu": True, "gpu": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if accelerator not in ("auto", *available):
-        raise InputError(f"accelerator must be one of auto, {', '.join(available)}; it was given {accelerator!r}.")
     if accelerator == "auto":
         accelerator = next((name for name in ("gpu", "mps") if available[name]), "cpu")
     elif not available[accelerator]:

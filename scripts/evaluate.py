@@ -32,16 +32,22 @@ def main(words: list[str]) -> int:
 def evaluate(words: list[str]) -> int:
     """Evaluate the run that the words name."""
     from pinn import config
+    from pinn.folder import require_file, require_other_folder
+    from pinn.options import check
 
     values = config.parse(words)
     if unknown := set(values) - set(KEYS):
         raise InputError(f"there is no key {', '.join(sorted(unknown))}; the keys are {', '.join(KEYS)}.")
     if values.get("run") is None:
         raise InputError("say which run: python scripts/evaluate.py run=outputs/poisson/<date>_<time>_<unique>")
+    check({key: value for key, value in values.items() if value is not None})
+    run, output = Path(str(values["run"])), None if values.get("output") is None else Path(str(values["output"]))
+    require_file(run, "checkpoints/best.ckpt")
+    if output is not None:
+        require_other_folder(output, run)
     from pinn.run import evaluate
 
-    output = None if values.get("output") is None else Path(str(values["output"]))
-    evaluate(Path(str(values["run"])), grid=values.get("grid"), trust=values.get("trust") or [], output=output)
+    evaluate(run, grid=values.get("grid"), trust=values.get("trust") or [], output=output)
     return 0
 
 

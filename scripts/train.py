@@ -4,6 +4,8 @@ import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import NoReturn
 
@@ -41,8 +43,9 @@ class Parser(ArgumentParser):
         self.add_argument("-m", "--multirun", action="store_true")
         # Hydra answers these itself.
         self.add_argument("-h", "--help", action="store_true")
-        self.add_argument("-c", "--cfg")
-        self.add_argument("-i", "--info", nargs="?", const="all")
+        self.add_argument("-c", "--cfg", choices=("job", "hydra", "all"))
+        topics = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+        self.add_argument("-i", "--info", nargs="?", const="all", choices=topics)
         self.add_argument("-sc", "--shell-completion", action="store_true")
 
     def error(self, message: str) -> NoReturn:
@@ -57,7 +60,11 @@ def follow(words: list[str], signals: Signals) -> int:
 
     given = Parser().parse_intermixed_args(words)
     if given.shell_completion:
-        return ask_hydra(words)
+        with redirect_stderr(StringIO()):
+            code = ask_hydra(words)
+        if code:
+            raise InputError("-sc needs install=bash, uninstall=bash or query=bash, or the same for zsh or fish.")
+        return 0
     if given.help or given.cfg or given.info:
         config.read(given.overrides, given.config_dir)
         return ask_hydra(config.with_pluses(words))
@@ -65,7 +72,7 @@ def follow(words: list[str], signals: Signals) -> int:
         return resume(given.overrides, signals)
     codes = []
     started: float | None = STARTED
-    for run in config.sweep(given.overrides) if given.multirun else [given.overrides]:
+    for run in config.sweep(given.overrides, given.config_dir) if given.multirun else [given.overrides]:
         # One of several runs that cannot be done leaves the others alone; a signal ends them all.
         codes.append(in_one_line(lambda run=run, started=started: train(run, given.config_dir, started, signals)))
         if signals.received is not None:
@@ -77,8 +84,10 @@ def follow(words: list[str], signals: Signals) -> int:
 def train(overrides: list[str], config_dir: str | None, started: float | None, signals: Signals) -> int:
     """Start a run."""
     from pinn import config
+    from pinn.folder import require_free
 
     values, folder, hydra = config.read(overrides, config_dir)
+    require_free(folder)
     from pinn.run import train
 
     hydra = {"overrides": overrides, **hydra}
@@ -88,11 +97,14 @@ def train(overrides: list[str], config_dir: str | None, started: float | None, s
 def resume(overrides: list[str], signals: Signals) -> int:
     """Go on with the run in the folder that `resume=` names."""
     from pinn import config
+    from pinn.folder import check_changes, read_config
 
     changes = config.parse(overrides)
     folder = changes.pop("resume")
     if folder is None:
         raise InputError("resume= needs the folder of a run, as in resume=outputs/poisson/<date>_<time>_<unique>.")
+    check_changes(changes)
+    read_config(Path(str(folder)))
     from pinn.run import resume
 
     return resume(Path(str(folder)), changes, started=STARTED, signals=signals)
@@ -106,7 +118,10 @@ def ask_hydra(words: list[str]) -> int:
 
     register_resolvers()
     sys.argv[1:] = words
-    hydra.main(config_path=str(CONFIGS), config_name="train", version_base="1.3")(lambda config: None)()
+    try:
+        hydra.main(config_path=str(CONFIGS), config_name="train", version_base="1.3")(lambda config: None)()
+    except SystemExit as end:
+        return int(end.code or 0)
     return 0
 
 

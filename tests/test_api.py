@@ -5,6 +5,7 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from pinn import MLP, Exact, InputError, Solution, Stage, solve
 from pinn.derivatives import gradient, laplacian
 from pinn.optimizers import LevenbergMarquardt
 from pinn.problems import Burgers, Kovasznay, Poisson, Problem
+from pinn.sampling import ResidualAdaptive, Sobol
 from pinn.weighting import Fixed
 
 QUICK = {
@@ -162,7 +164,9 @@ def test_what_cannot_be_written_down_is_asked_for(tmp_path: Path) -> None:
         pinn.load(tmp_path / "x.pt")
     network = partial(MLP, width=3, depth=1)
     assert pinn.load(tmp_path / "x.pt", network=network)(x=0.5, y=0.5)["u"].shape == ()
-    with pytest.raises(InputError, match="does not fit the problem and the network"):
+    with pytest.raises(
+        InputError, match=r"state.network.*is a tensor of shape \(3, 2\).*expected a tensor of shape \(4, 2\)"
+    ):
         pinn.load(tmp_path / "x.pt", network=partial(MLP, width=4, depth=1))
 
 
@@ -194,11 +198,31 @@ BAD = [
     ({"seed": -1}, "seed must be"),
     ({"dtype": "float16"}, "dtype must be one of float64, float32, mixed; it was given 'float16'"),
     ({"accelerator": "abacus"}, "accelerator must be one of"),
-    ({"points": 0}, "equation needs a whole number of points"),
+    ({"points": 0}, "points must be a whole number from 1 to 1,073,741,824; it was given 0"),
+    ({"points": 100.0}, "points must be a whole number"),
+    ({"counts": [1]}, "counts must be whole numbers from 1 to 1,073,741,824 by constraint"),
+    ({"weights": {"walls": "a"}}, "weights must be positive numbers"),
+    ({"threads": "two"}, "threads must be a whole number"),
+    ({"compile": 1}, "compile must be auto, true or false"),
+    ({"chunk": "all"}, "chunk must be auto, null or a whole number"),
+    ({"engine": "jets"}, "engine must be one of auto, reverse, taylor"),
+    ({"hard": 1}, "hard must be true or false"),
+    ({"slabs": 0}, "slabs must be auto or a whole number"),
+    ({"network": "nope"}, "there is no network 'nope'; choose one of auto, mlp"),
+    ({"network": MLP(2, 1)}, "network must be what makes one from the numbers of inputs and outputs"),
+    ({"network": lambda inputs, outputs: 5}, "the network must be a torch.nn.Module; it was given a int"),
+    ({"sampler": "nope"}, "there is no sampling 'nope'; choose one of grid, rad, sobol, uniform"),
+    ({"sampler": Sobol}, "sampler must be a pinn.sampling.Sampler, or the name of an option"),
+    ({"weighting": Fixed}, "weighting must be a pinn.weighting.Weighting, or the name of an option"),
+    ({"stages": "nope"}, "there is no training 'nope'"),
+    ({"stages": [Stage(LevenbergMarquardt, steps=1)]}, "stages must be a dict of pinn.Stage by name"),
+    ({"stages": {"a": torch.optim.Adam}}, r"stages\['a'\] must be a pinn.Stage"),
+    ({"stages": {"a": Stage(lambda p: p, steps=1)}}, "stage 'a' must make a torch.optim.Optimizer from parameters"),
+    ({"stages": {"a": Stage(partial(torch.optim.Adam, lr=-1), steps=1)}}, "optimizer of stage 'a' cannot be made"),
     ({"counts": {"walls": 3}}, "names walls"),
     ({"weighting": Fixed({"walls": 3})}, "weights name walls"),
     ({"seconds": 0}, "seconds must be a positive number"),
-    ({"grid": 1}, "at least 2 a coordinate"),
+    ({"grid": 1}, "grid must be a whole number of nodes from 2"),
 ]
 
 
@@ -206,6 +230,37 @@ BAD = [
 def test_arguments_that_cannot_be_used_are_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         solve(Poisson(), **QUICK | change)
+
+
+@pytest.mark.parametrize(
+    ("problem", "message"), [(Poisson, r"write Poisson\(\)"), ("poisson", "a pinn.Problem is needed")]
+)
+def test_a_problem_is_an_object(problem: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        solve(problem)
+
+
+def test_options_go_by_their_names_and_have_the_defaults_of_their_files() -> None:
+    """The same as the same classes with the values of configs/, to the bit."""
+    quick = {"points": 60, "boundary_points": 20, "seconds": None, "grid": 9, "progress": False, "compile": False}
+    stage = Stage(partial(torch.optim.Adam, lr=1e-2), steps=3)
+    named = solve(Poisson(), network="mlp", sampler="rad", weighting="fixed", stages={"a": stage}, **quick)
+    made = solve(
+        Poisson(),
+        **quick,
+        network=partial(MLP, width=20, depth=2),
+        sampler=ResidualAdaptive(),
+        weighting=Fixed(),
+        stages={"a": stage},
+    )
+    assert named.recipe == made.recipe
+    assert all(torch.equal(named.model.state_dict()[name], value) for name, value in made.model.state_dict().items())
+
+
+def test_an_option_brings_what_it_is_for() -> None:
+    solution = solve(Poisson(), stages="lstsq", points=1500, grid=9, progress=False)
+    assert solution.recipe["network"]["_target_"].endswith("RandomFeatures")
+    assert solution.metrics["stopped"] == ["lstsq: all steps are taken after 1 step"]
 
 
 def test_relative_errors_are_those_of_the_definition(poisson: Solution) -> None:

@@ -12,6 +12,7 @@ from benchmarks import accuracy
 from pinn import config
 from pinn.config import options
 from pinn.recipes import rebuild
+from pinn.solution import PROBLEM
 
 
 def test_every_problem_has_a_row() -> None:
@@ -23,7 +24,7 @@ def test_rows_and_their_variants_are_problems(name: str) -> None:
     row = accuracy.ROWS[name]
     for variant in ([], accuracy.draw_variant(name, 0), accuracy.draw_variant(name, 1)):
         values, _, _ = config.read([f"problem={row.problem}", *row.words, *variant])
-        arguments = rebuild(values["problem"]).arguments
+        arguments = rebuild(values["problem"], PROBLEM).arguments
         for key, limits in row.variants.items():
             drawn = arguments[key] if isinstance(limits, list) else [arguments[key]]
             for number, (low, high) in zip(drawn, limits if isinstance(limits, list) else [limits], strict=True):

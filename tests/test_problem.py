@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from helpers.small import Decay, Ring, model_of, points_of
@@ -12,7 +13,8 @@ from pinn.derivatives import partial
 from pinn.domains import Box
 from pinn.errors import InputError
 from pinn.model import Model
-from pinn.problems import Burgers, Constraint, Heat, Poisson, Problem
+from pinn.problems import Burgers, Constraint, Heat, Poisson, Problem, try_out
+from pinn.references import Exact
 
 
 class Line(Problem):
@@ -125,6 +127,27 @@ def test_arguments_of_the_constructor_are_remembered() -> None:
     assert Heat(diffusivity=0.5).arguments == {"diffusivity": 0.5}
 
 
+def test_a_constructor_need_not_call_that_of_the_module() -> None:
+    class Short(Line):
+        def __init__(self, rate: float = 2.0) -> None:
+            self.rate = nn.Parameter(torch.tensor(rate))
+            self.domain = Box(x=(0, 1))
+
+    class Late(Short):
+        def __init__(self) -> None:
+            Short.__init__(self, 3.0)
+            super().__init__(4.0)
+
+    assert {name: value.item() for name, value in Short().named_parameters()} == {"rate": 2.0}
+    assert {name: value.item() for name, value in Late().named_parameters()} == {"rate": 4.0}
+    assert Short().arguments == {"rate": 2.0}
+
+
+def test_names_may_be_in_a_list() -> None:
+    problem = replaced(fields=["u", "v"], coordinates=["x"])()
+    assert (problem.coordinates, problem.fields) == (("x",), ("u", "v"))
+
+
 def test_unknown_coefficients_are_parameters_of_the_model() -> None:
     assert "problem.rate" in dict(model_of(Decay()).named_parameters())
 
@@ -155,6 +178,8 @@ def replaced(**attributes: object) -> type[Problem]:
     return type("Spoilt", (Line,), attributes)
 
 
+INSIDE = Constraint(Box(x=(0, 1)).interior, lambda u, v, x: partial(u, x) - v)
+
 MISTAKES = [
     (without("coordinates"), "Incomplete has no 'coordinates'"),
     (without("fields"), "Incomplete has no 'fields'"),
@@ -162,6 +187,35 @@ MISTAKES = [
     (replaced(coordinates=("y",)), r"names coordinates \('y',\), but its domain is Box"),
     (replaced(fields=("u", "x")), "calls x both a coordinate and a field"),
     (replaced(constraints=lambda self: {}), r"constraints\(\) is empty"),
+    (replaced(constraints=lambda self: [INSIDE]), r"constraints\(\) must return a dict .*; it returned a list"),
+    (replaced(constraints=lambda self: None), r"constraints\(\) must return a dict .*; it returned a NoneType"),
+    (replaced(constraints=lambda self: self.nope), r"constraints\(\) cannot be evaluated: AttributeError.*_problem.py"),
+    (
+        replaced(constraints=lambda self: {"a.b": INSIDE}),
+        "a constraint cannot be called 'a.b'; take a word without a dot",
+    ),
+    (replaced(constraints=lambda self: {5: INSIDE}), "a constraint cannot be called 5"),
+    (replaced(constraints=lambda self: {"a": None}), "constraint 'a' must be a Constraint; it is None"),
+    (replaced(constraints=lambda self: {"a": Constraint(1, 2)}), "constraint 'a' needs a region first.* given 1"),
+    (
+        replaced(constraints=lambda self: {"a": Constraint(self.domain.boundary, 2)}),
+        "needs a region first, as self.domain",
+    ),
+    (
+        replaced(constraints=lambda self: {"a": Constraint(self.domain.interior, 2)}),
+        "needs a function that returns its",
+    ),
+    (
+        replaced(constraints=lambda self: {"a": Constraint(self.domain.interior, torch.sin)}),
+        "names no arguments; write",
+    ),
+    (replaced(fields="uv"), r"Spoilt.fields must be a tuple of names, as \(\"u\",\); it is 'uv'"),
+    (replaced(fields=()), "Spoilt.fields must be a tuple of names"),
+    (replaced(fields=("u", 1)), "Spoilt.fields must be a tuple of names"),
+    (replaced(fields=("u", "v", "u")), "Spoilt.fields names 'u' twice"),
+    (replaced(fields=("u", "v", "n_x")), "Spoilt.fields cannot name 'n_x'"),
+    (replaced(coordinates="x"), "Spoilt.coordinates must be a tuple of names"),
+    (type("Spoilt", (Problem,), {}), r"Spoilt has no constraints\(\)"),
     (
         with_equation(lambda u, w: u),
         "constraint 'equation' asks for 'w', which is not there; the names there are: x, u, v",
@@ -199,3 +253,84 @@ def test_a_network_of_the_wrong_width_is_refused(count: int) -> None:
     model = Model(Line(), nn.Linear(1, count, dtype=torch.float64))
     with pytest.raises(InputError, match=rf"returned shape \(5, {count}\) for 5 points, expected \(5, 2\)"):
         model.fields({"x": torch.rand(5, dtype=torch.float64)})
+
+
+HOLE = torch.tensor(float("nan"), dtype=torch.float64)
+
+NOT_READY: list[tuple[type[Problem], str]] = [
+    (
+        with_equation(lambda u, v, x: u + v * torch.nan),
+        r"residual equation is nan at x = [\d.]+ \(50 of 50 points\) what",
+    ),
+    (
+        with_equation(lambda u, v, x: u - v + torch.where(x > 0.9, HOLE, x)),
+        r"is nan at x = 0.9\d+ \([1-9] of 50 points\)",
+    ),
+    (with_equation(lambda u, v, x: {"a": u, "b": v / (x * 0)}), r"residual equation.b is -?inf at x = "),
+    (
+        with_equation(lambda u, v, x: torch.log(-1 - u**2) + v),
+        "residual equation is nan at x = .* whatever the fields are",
+    ),
+    (with_equation(lambda u, v, x: x), "residual 'equation' does not depend on the network"),
+    (with_equation(lambda u, v, x: torch.ones_like(u)), "residual 'equation' does not depend on the network"),
+    (with_equation(lambda u, v, x: {"a": u + v, "b": x}), "residual 'equation.b' does not depend on the network"),
+    (with_equation(lambda u, v, x: u), "no residual depends on v; take it out"),
+    (with_equation(lambda u, v, x: u + 1j * v), "residual 'equation' has dtype complex128, expected float64"),
+    (with_equation(lambda u, v, x: (u + v).float()), "residual 'equation' has dtype float32, expected float64"),
+    (with_equation(lambda u, v, x: u > v), "residual 'equation' has dtype bool, expected float64"),
+    (with_equation(lambda u, v, x: u + nope), r"cannot be evaluated .*NameError.*\(test_problem.py, line \d+\)"),  # type: ignore[name-defined]  # noqa: F821
+    (with_equation(lambda u, v, x: u + np.sin(v)), r"Can't call numpy\(\) on Tensor.*\(test_problem.py, line \d+\)"),
+    (with_equation(lambda u, v, x: u if u > v else v), "Boolean value of Tensor with more than one value is ambiguous"),
+    (with_equation(lambda u, v, x: {}), "constraint 'equation' returned no residual"),
+    (replaced(ansatz=lambda self, u: u.sum()), r"the ansatz gives u as float64 of shape \(\), expected .* \(50,\)"),
+    (replaced(ansatz=lambda self, u: {"w": u}), "the ansatz returns 'w', which is no field; the fields are u, v"),
+    (replaced(ansatz=lambda self, u: 5), r"ansatz\(\) must return a field or a dict of them; it returned 5"),
+    (replaced(ansatz=lambda self, u: u + self.nope), "the ansatz cannot be evaluated: AttributeError"),
+    (replaced(reference=lambda self: Exact(lambda x: {"w": x})), "the reference returns 'w', which is no field"),
+    (replaced(reference=lambda self: Exact(lambda x: {"u": x[0]})), r"the reference gives u as float64 of shape \(\)"),
+    (replaced(reference=lambda self: Exact(lambda x: {"u": 1.0})), "the reference gives u as 1.0, expected"),
+    (replaced(reference=lambda self: Exact(lambda x: {"u": x + HOLE})), "the reference of u is infinite or no number"),
+    (replaced(reference=lambda self: Exact(lambda x: {})), "the reference must return .*; it returned an empty one"),
+    (replaced(reference=lambda self: Exact(lambda x: x)), "the reference must return .*; it returned a Tensor"),
+    (replaced(reference=lambda self: Exact(lambda y: {"u": y})), "the exact solution cannot be evaluated: TypeError"),
+    (
+        replaced(reference=lambda self: Exact(lambda x: {}["u"])),
+        "the exact solution cannot be evaluated: KeyError: 'u'",
+    ),
+    (replaced(reference=lambda self: lambda x: {"u": x}), r"reference\(\) must return a reference, as pinn.Exact"),
+    (replaced(reference=lambda self: self.nope), "the reference cannot be made: AttributeError"),
+]
+
+
+@pytest.mark.parametrize(("problem", "message"), NOT_READY, ids=[message[:30] for _, message in NOT_READY])
+def test_what_is_wrong_with_a_problem_is_told_before_anything_is_planned(problem: type[Problem], message: str) -> None:
+    made = problem()
+    with pytest.raises(InputError, match=message):
+        try_out(made, points_of(made, 50))
+
+
+def test_roots_and_logarithms_of_a_positive_field_are_no_mistake() -> None:
+    """Random fields are negative at half of the points, where these have no value; that is not the problem's fault."""
+    positive = with_equation(lambda u, v, x: torch.sqrt(u) + torch.log(v) + 1 / u)()
+    try_out(positive, points_of(positive, 50))
+
+
+def test_a_coefficient_that_no_residual_uses_is_named() -> None:
+    class Idle(Line):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rate, self.known = (
+                nn.Parameter(torch.tensor(1.0)),
+                nn.Parameter(torch.tensor(1.0), requires_grad=False),
+            )
+
+    with pytest.raises(InputError, match="no residual depends on rate; take it out"):
+        try_out(Idle(), points_of(Idle(), 5))
+
+
+def test_a_fault_of_ours_stays_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user's residual is innocent when an operator of pinn breaks inside of it."""
+    broken = with_equation(lambda u, v, x: partial(u, x) - v)()
+    monkeypatch.setattr("pinn.derivatives.first_order.check_single", None)
+    with pytest.raises(TypeError, match="'NoneType' object is not callable"):
+        try_out(broken, points_of(broken, 5))

@@ -36,6 +36,13 @@ def printed(watched: bool = False, **changes: Any) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
+def test_brackets_are_printed_as_they_are() -> None:
+    """They mean something to rich; names, folders and reasons may have them."""
+    said = printed(stopped=["adam: [/x] of [1, 2]"], residual_rms={"[red]": 1.0})
+    assert "adam: [/x] of [1, 2]" in said
+    assert "residual of [red] (rms)" in said
+
+
 def test_everything_is_there() -> None:
     said = printed(watched=True)
     for expected in ("1.23e-05", "5.68e-05", "exact, its own error 1e-15", "3.21e-04", "1,234", "2,000", "1,990"):

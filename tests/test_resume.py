@@ -228,8 +228,14 @@ EDITS = [
     ("_target_: pinn.problems.Burgers", "_target_: pinn.problems.Burgers\n  viscosity: 0.1", "problem in its"),
     ("width: 6", "width: 7", "network in its"),
     ("lr: 0.005", "lr: 0.05", "training in its"),
+    ("steps: 4", "steps: 4.0", "training in its"),
     ("seed: 0", "seed: 1", "seed in its"),
-    ("points: 60", "points: 61\nextra: 1", "points, extra in its"),
+    ("points: 60", "points: 61", "points in its"),
+    ("points: 60", "points: 60.0", "points must be a whole number"),
+    ("hard: false", "hard: 0", "hard must be true or false"),
+    ("lr: 0.005", "lr: 5.0e-3\n      eps: 1.0e-8", "training in its"),
+    ("seed: 0", "seed: 0\nextra: 1", "there is no key extra"),
+    ("seed: 0\n", "", "the configuration says nothing about seed"),
     ("seed: 0", "seed: [", "cannot be read"),
 ]
 
@@ -252,6 +258,45 @@ def test_trust_is_not_taken_from_the_folder(interrupted: Path, tmp_path: Path, m
     path.write_text(path.read_text().replace("trust: []", "trust: [harmful]"))
     run.resume(interrupted, {})
     assert not (tmp_path / "harm").exists()
+
+
+def test_what_a_killed_part_left_behind_is_swept(interrupted: Path) -> None:
+    left = interrupted / "checkpoints" / ".best.ckpt.0123abcd"
+    left.write_bytes(b"half")
+    with pytest.raises(InputError), locked(interrupted / ".hydra" / "lock"):
+        run.resume(interrupted, {})
+    assert left.exists()
+    assert run.resume(interrupted, {}) == 0
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("name", ["figures", "checkpoints", "metrics.json", "tensorboard/hparams.yaml"])
+def test_a_run_does_not_write_through_links(name: str, interrupted: Path, tmp_path: Path) -> None:
+    """A folder that somebody sent could have a run write over files anywhere."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "best.ckpt").write_text("precious")
+    path = interrupted / name
+    if path.is_dir():
+        path.rename(interrupted / "aside")
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.symlink_to(mine)
+    with pytest.raises(InputError, match=f"{path} is a link, through which a run does not write"):
+        run.resume(interrupted, {})
+    assert [(path.name, path.read_text()) for path in mine.iterdir()] == [("best.ckpt", "precious")]
+
+
+def test_a_logger_is_no_class_that_a_folder_names(interrupted: Path, tmp_path: Path) -> None:
+    """Loggers make folders and ask servers as soon as they are built."""
+    path = interrupted / ".hydra" / "config.yaml"
+    target = "logger:\n  _target_: lightning.pytorch.loggers.CSVLogger\n  save_dir: made\n"
+    path.write_text(path.read_text().replace("logger:\n  tensorboard: false\n", target))
+    saved = checkpoint.read(interrupted / "checkpoints" / "last.ckpt")
+    saved["config"]["logger"] = {"_target_": "lightning.pytorch.loggers.CSVLogger", "save_dir": "made"}
+    checkpoint.save(interrupted / "checkpoints" / "last.ckpt", saved)
+    with pytest.raises(InputError, match="logger must say tensorboard alone"):
+        run.resume(interrupted, {})
 
 
 def test_a_run_that_is_going_on_is_not_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

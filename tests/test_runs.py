@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,25 @@ def test_evaluating_on_another_grid_writes_only_where_it_is_told(
     assert f"{result['relative_l2']['u']:.2e}" in capsys.readouterr().out
 
 
+def test_a_run_whose_stages_the_plan_chose_is_drawn_anew_too(tmp_path: Path) -> None:
+    """The configuration of such a run names no stage; what it had is in its checkpoint."""
+    words = ["points=300", "boundary_points=60", "grid=9", "logger=none", f"hydra.run.dir={tmp_path / 'run'}"]
+    assert script("train").main(words) == 0
+    assert run.read_config(tmp_path / "run")["training"] == {}
+    assert script("evaluate").main([f"run={tmp_path / 'run'}", f"output={tmp_path / 'again'}"]) == 0
+    assert (tmp_path / "again" / "convergence.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("output", ["", "figures", "metrics.json", "figures/new"])
+def test_an_evaluation_leaves_the_folder_of_the_run_alone(
+    output: str, burgers: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.read_bytes() for path in burgers.rglob("*") if path.is_file()}
+    assert script("evaluate").main([f"run={burgers}", f"output={burgers / output}"]) == 2
+    assert "is in the folder of the run" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in burgers.rglob("*") if path.is_file()} == before
+
+
 def test_a_grid_that_does_not_fit_is_refused(burgers: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words in (["grid=1"], ["grid.x=5"], ["grid.y=5"], ["grid=many"]):
         assert script("evaluate").main([f"run={burgers}", *words]) == 2
@@ -181,10 +201,14 @@ def test_a_training_that_diverges_ends_with_3_and_keeps_the_best(
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["status"] == "diverged"
     assert metrics["best_step"] == 0
-    assert metrics["steps"] == 2
+    assert metrics["steps"] == 1
     assert 0 < metrics["relative_l2"]["u"] < 100
     assert all(torch.isfinite(value).all() for value in pinn.load(tmp_path / "run").model.state_dict().values())
-    assert "diverged" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "diverged: adam: residual " in said
+    assert re.search(
+        r"residual \w+ is -?(inf|nan) at x = [\d.e-]+, y = [\d.e-]+ \(\d+ of \d+ points\) after step 1", said
+    )
 
 
 def test_the_best_state_is_kept_not_the_last(tmp_path: Path, no_figures: None) -> None:

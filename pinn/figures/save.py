@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,12 +73,13 @@ def thinned(evaluation: Evaluation) -> Evaluation:
     def each(values: Points) -> Points:
         return {name: thin(row) for name, row in values.items()}
 
-    return Evaluation(
-        each(evaluation.coordinates),
-        each(evaluation.fields),
-        each(evaluation.reference),
-        each(evaluation.residuals),
-        None if evaluation.inside is None else thin(evaluation.inside),
+    return replace(
+        evaluation,
+        coordinates=each(evaluation.coordinates),
+        fields=each(evaluation.fields),
+        reference=each(evaluation.reference),
+        residuals=each(evaluation.residuals),
+        inside=None if evaluation.inside is None else thin(evaluation.inside),
     )
 
 

@@ -9,10 +9,14 @@ import torch
 from torch import Tensor
 
 from pinn.domains import Patch, Points, Region, Union
+from pinn.errors import InputError
 from pinn.problems import Problem
 
 TIME = "t"
 """The coordinate in which a velocity may be given beside a value."""
+
+
+Kind = Literal["value", "velocity", "periodic"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Condition:
     """
 
     row: str
-    kind: Literal["value", "velocity", "periodic"]
+    kind: Kind
     name: str
     factor: float = 1.0
 
@@ -49,6 +53,9 @@ class HardConditions:
     Args:
         problem: whose constraints the conditions are.
         conditions: all that are built in; none for none.
+
+    Raises:
+        InputError: a condition that this problem cannot have.
     """
 
     def __init__(self, problem: Problem, conditions: Sequence[Condition] = ()) -> None:
@@ -59,9 +66,12 @@ class HardConditions:
         constraints = problem.constraints()
         self._axes: dict[str, dict[str, _Axis]] = {}
         for condition in conditions:
+            constraint = condition.row.split(".")[0]
+            names = problem.coordinates if condition.kind == "periodic" else problem.fields
+            if constraint not in constraints or condition.name not in names:
+                raise InputError(f"{type(problem).__name__} has nothing for the condition {condition}.")
             if condition.kind == "periodic":
                 continue
-            constraint = condition.row.split(".")[0]
             for face in faces(constraints[constraint].region):
                 [(coordinate, end)] = face.fixed.items()
                 axes = self._axes.setdefault(condition.name, {})
@@ -71,6 +81,9 @@ class HardConditions:
                     axis.velocity = data
                 else:
                     axis.values[end] = data
+        for name, axes in self._axes.items():
+            if any(not axis.values for axis in axes.values()):
+                raise InputError(f"{name} is given a velocity on a face where it is given no value.")
 
     def apply(self, points: Points, outputs: Points) -> Points:
         """Return the fields by name, (points,) each, from the network's outputs by name."""
@@ -110,6 +123,8 @@ class _Data:
             leaves = {name: x if x.requires_grad else x.detach().requires_grad_() for name, x in at.items()}
             normals = {name: torch.full_like(at[self.coordinate], value) for name, value in self.normals.items()}
             rows = self.problem.residuals(self.constraint, leaves | normals, self._zero)
+        if self.row not in rows:
+            raise InputError(f"{type(self.problem).__name__} has no residual {self.row}; it has {', '.join(rows)}.")
         return rows[self.row] / -self.factor
 
     def _zero(self, at: Points) -> Points:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from pinn.errors import InputError, OutOfTime
+from pinn.errors import InputError, NotFinite, OutOfTime
 from pinn.objective import Objective
 from pinn.optimizers.optimizer import Optimizer, Progress, Stop, Unlimited, jacobian_work, require_time
 
@@ -48,6 +48,8 @@ class LeastSquares(Optimizer):
             except OutOfTime:
                 vector_to_parameters(start, self.parameters)
                 break
+            except NotFinite as error:
+                return Progress(taken, diverged=str(error))
             taken += 1
         return Progress(taken)
 

@@ -20,6 +20,8 @@ class Progress(NamedTuple):
     """Iterations that are complete."""
     reason: str | None = None
     """Why no further iteration can help; None if another one may."""
+    diverged: str | None = None
+    """Which residual is infinite or no number where the parameters are, and at which point; None if there is none."""
 
 
 class Stop(Protocol):

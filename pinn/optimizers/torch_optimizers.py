@@ -10,7 +10,8 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from torch.optim import LBFGS
 from torch.optim.lr_scheduler import LRScheduler
 
-from pinn.errors import InputError, OutOfTime
+from pinn.errors import InputError, NotFinite, OutOfTime
+from pinn.finite import where
 from pinn.objective import Objective
 from pinn.optimizers.optimizer import Optimizer, Progress, Stop, Unlimited, require_time
 
@@ -51,6 +52,11 @@ class _TorchOptimizer(Optimizer):
         super().__init__(parameter for group in optimizer.param_groups for parameter in group["params"])
         self.optimizer = optimizer
         self.schedule = schedule(optimizer) if schedule else None
+        if not isinstance(self.schedule, LRScheduler | None):
+            raise InputError(
+                f"a stage's schedule must make a torch.optim.lr_scheduler.LRScheduler from an optimizer; it made a "
+                f"{type(self.schedule).__name__}."
+            )
 
     def work(self, rows: int) -> float:
         """Return 0: it decomposes nothing."""
@@ -84,15 +90,32 @@ class FirstOrder(_TorchOptimizer):
 
     def run(self, objective: Objective, steps: int, stop: Stop = Unlimited()) -> Progress:  # noqa: B008
         """Take at most `steps` steps."""
-        taken = 0
+        taken, closure = 0, _watched(objective)
         while taken < steps and not stop():
             try:
-                self.optimizer.step(objective)  # type: ignore[arg-type]
+                self.optimizer.step(closure)  # type: ignore[arg-type]
             except OutOfTime:
                 break
+            except NotFinite as error:
+                return Progress(taken, diverged=str(error))
             self._next_rate()
             taken += 1
         return Progress(taken)
+
+
+def _watched(objective: Objective) -> Callable[[], Tensor]:
+    """Return a closure that raises NotFinite before a loss that is no number gets into the parameters.
+
+    A GPU, which runs ahead, is not asked for the loss of each step; there the look at the end of a block sees it.
+    """
+
+    def closure() -> Tensor:
+        loss = objective()
+        if loss.device.type == "cpu" and not math.isfinite(loss.item()):
+            raise NotFinite(f"residual {where(objective)}")
+        return loss
+
+    return closure
 
 
 class LimitedMemory(_TorchOptimizer):

@@ -1,12 +1,13 @@
 """How fast random features should oscillate, found from the residuals that they leave."""
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from pinn.errors import OutOfTime
+from pinn.errors import NotFinite, OutOfTime
 from pinn.model import Model, scaled
 from pinn.networks import RandomFeatures
 from pinn.objective import Objective
@@ -150,15 +151,19 @@ class _Search:
         objective = Objective(self._model(scale), self.points, weighting)
         solver = LeastSquares(objective.parameters)
         self.work = solver.work(objective.rows)
-        weighting.adapt(objective.jacobian_by_residual)
         # All scales are compared by one measure: the weights that the first of them gave.
+        try:
+            weighting.adapt(objective.jacobian_by_residual)
+        except NotFinite:
+            return math.inf
         self.judge = self.judge or weighting
         fresh = Objective(objective.model, self.fresh, self.judge)
         # All trials start from fields that are zero.
         self.start = fresh.loss() if self.start is None else self.start
-        solver.run(objective, 1)
+        if solver.run(objective, 1).diverged:
+            return math.inf
         residual = (fresh.loss() / self.start).item()
-        return residual if residual == residual else float("inf")
+        return residual if residual == residual else math.inf
 
     def _model(self, scale: list[float]) -> Model:
         """Return a model whose fields are zero; all trials draw the same directions."""

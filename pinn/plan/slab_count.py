@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from pinn.errors import NotFinite
 from pinn.marching import Marching
 from pinn.networks import Slabs
 from pinn.objective import Objective
@@ -85,9 +86,15 @@ def _try(problem: Problem, collocation: Collocation, time: int, count: int, stop
     model.select("trunk", 0)
     weighting = Equilibrated()
     objective, fresh = (Objective(model, thinned(draw), weighting) for draw in (TRAIN, FRESH))
-    weighting.adapt(objective.jacobian_by_residual)
+    try:
+        weighting.adapt(objective.jacobian_by_residual)
+    except NotFinite:
+        return math.inf
     before = fresh.loss()
-    if LevenbergMarquardt(objective.parameters).run(objective, STEPS, stop).taken < STEPS:
+    progress = LevenbergMarquardt(objective.parameters).run(objective, STEPS, stop)
+    if progress.diverged:
+        return math.inf
+    if progress.taken < STEPS:
         return None
     relative = (fresh.loss() / before).item()
     return relative if math.isfinite(relative) else math.inf

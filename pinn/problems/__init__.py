@@ -14,6 +14,7 @@ from pinn.problems.poisson_cosines import PoissonCosines
 from pinn.problems.poisson_multiscale import PoissonMultiscale
 from pinn.problems.poisson_parabola import PoissonParabola
 from pinn.problems.problem import Constraint, Problem
+from pinn.problems.trial import require_problem, try_out
 from pinn.problems.wave import Wave
 
 __all__ = [
@@ -33,4 +34,6 @@ __all__ = [
     "PoissonParabola",
     "Problem",
     "Wave",
+    "require_problem",
+    "try_out",
 ]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pinn.domains import Box, Points, Region
 from pinn.errors import InputError
 from pinn.references import Reference
+from pinn.theirs import in_their_code
 
 Residual = Callable[..., Tensor | Mapping[str, Tensor]]
 
@@ -29,11 +30,29 @@ class Constraint:
     region: Region
     residual: Residual
 
+    def check(self, name: str) -> None:
+        """Raise InputError, under this name, unless there is a region and a function whose arguments can be bound."""
+        if not isinstance(self.region, Region):
+            raise InputError(
+                f"{name} needs a region first, as self.domain.interior or self.domain.boundary(); it was given "
+                f"{self.region!r}."
+            )
+        if not callable(self.residual):
+            raise InputError(f"{name} needs a function that returns its residual; it was given {self.residual!r}.")
+        try:
+            inspect.signature(self.residual)
+        except ValueError as error:
+            raise InputError(
+                f"{name}: {self.residual!r} names no arguments; write a function or a lambda of fields and coordinates."
+            ) from error
+
 
 class _CheckedWhenBuilt(ABCMeta):
     """Checks a problem right after its constructor, and remembers the arguments it was built with."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if inspect.isabstract(cls):
+            raise InputError(f"{cls.__name__} has no constraints(); return the equation and its conditions by name.")
         problem = super().__call__(*args, **kwargs)
         # The signature of the class itself would be that of this method.
         bound = inspect.signature(cls.__init__).bind(problem, *args, **kwargs)  # type: ignore[misc]
@@ -79,6 +98,15 @@ class Problem(nn.Module, metaclass=_CheckedWhenBuilt):
     arguments: dict[str, Any]
     """The constructor's arguments by name, defaults included."""
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Make the module before the constructor runs, which may call `super().__init__()` or not."""
+        problem = super().__new__(cls)
+        nn.Module.__init__(problem)
+        return problem
+
+    def __init__(self) -> None:
+        """Change nothing; everything is made."""
+
     @abstractmethod
     def constraints(self) -> dict[str, Constraint]:
         """Return the equation and its conditions by name."""
@@ -102,6 +130,10 @@ class Problem(nn.Module, metaclass=_CheckedWhenBuilt):
         changed = self.ansatz(**self._bind(self.ansatz, {**points, **outputs}))
         if isinstance(changed, Tensor):
             changed = {self.fields[0]: changed}
+        if not isinstance(changed, Mapping | None):
+            raise InputError(
+                f"{type(self).__name__}.ansatz() must return a field or a dict of them; it returned {changed!r}."
+            )
         return {**outputs, **(changed or {})}
 
     def copied(self, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float64) -> Self:
@@ -142,6 +174,8 @@ class Problem(nn.Module, metaclass=_CheckedWhenBuilt):
             {f"{name}.{part}": row for part, row in result.items()} if isinstance(result, Mapping) else {name: result}
         )
         count = points[self.coordinates[0]].shape
+        if not rows:
+            raise InputError(f"{type(self).__name__}: constraint {name!r} returned no residual.")
         for row_name, row in rows.items():
             if not isinstance(row, Tensor) or row.shape != count:
                 given = tuple(row.shape) if isinstance(row, Tensor) else type(row).__name__
@@ -157,14 +191,30 @@ class Problem(nn.Module, metaclass=_CheckedWhenBuilt):
         for attribute in ("coordinates", "fields", "domain"):
             if not hasattr(self, attribute):
                 raise InputError(f"{title} has no {attribute!r}; see the example in the documentation of pinn.Problem.")
-        if self.coordinates != self.domain.coordinates:
+        for kind in ("coordinates", "fields"):
+            setattr(self, kind, _names(f"{title}.{kind}", getattr(self, kind)))
+        if self.coordinates != getattr(self.domain, "coordinates", None):
             raise InputError(f"{title} names coordinates {self.coordinates}, but its domain is {self.domain}.")
         if overlap := set(self.coordinates) & set(self.fields):
             raise InputError(f"{title} calls {', '.join(sorted(overlap))} both a coordinate and a field.")
-        constraints = self.constraints()
+        with in_their_code(f"{title}.constraints() cannot be evaluated"):
+            constraints = self.constraints()
+        if not isinstance(constraints, Mapping):
+            raise InputError(
+                f"{title}.constraints() must return a dict of constraints by name; it returned a "
+                f"{type(constraints).__name__}."
+            )
         if not constraints:
             raise InputError(f"{title}.constraints() is empty; return at least an equation.")
         for name, constraint in constraints.items():
+            if not isinstance(name, str) or not name or "." in name:
+                raise InputError(
+                    f"{title}: a constraint cannot be called {name!r}; take a word without a dot, which comes between "
+                    f"a constraint and its parts."
+                )
+            if not isinstance(constraint, Constraint):
+                raise InputError(f"{title}: constraint {name!r} must be a Constraint; it is {constraint!r}.")
+            constraint.check(f"{title}: constraint {name!r}")
             known = [*self.coordinates, *self.fields, *constraint.region.normals]
             if constraint.region.image({c: Tensor() for c in self.coordinates}) is not None:
                 known += [f"{field}_image" for field in self.fields]
@@ -187,6 +237,18 @@ class Problem(nn.Module, metaclass=_CheckedWhenBuilt):
                     f"{type(self).__name__}: {where} asks for {argument!r}, which is not there; "
                     f"the names there are: {', '.join(known)}."
                 )
+
+
+def _names(what: str, given: Any) -> tuple[str, ...]:
+    """Return names as a tuple, or raise InputError unless each of them can name an argument, and one only."""
+    names = tuple(given) if isinstance(given, tuple | list) else ()
+    if not names or not all(isinstance(name, str) and name.isidentifier() for name in names):
+        raise InputError(f'{what} must be a tuple of names, as ("u",); it is {given!r}.')
+    if reserved := [name for name in names if name.startswith("n_") or name.endswith("_image")]:
+        raise InputError(f"{what} cannot name {reserved[0]!r}: n_... are normals and ..._image are image points.")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"{what} names {twice[0]!r} twice.")
+    return names
 
 
 def _arguments(function: Callable[..., Any]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pinn import checkpoint
@@ -113,7 +114,7 @@ class ProgressBar(Callback):
             )
         elif time.monotonic() - self._printed >= SECONDS_BETWEEN_LINES:
             steps = f"{training.step_in_stage}/{stage.steps} steps"
-            self._say(f"{name}: {steps}, {state}, {training.budget.spent:.0f} s")
+            self._say(escape(f"{name}: {steps}, {state}, {training.budget.spent:.0f} s"))
             self._printed = time.monotonic()
         self._say_reasons(training)
 
@@ -138,7 +139,7 @@ class ProgressBar(Callback):
     def _say_reasons(self, training: Training) -> None:
         """Print why each stage stopped, once."""
         for reason in training.reasons[self._reasons :]:
-            self._say(f"[bold]stopped[/bold] {reason}")
+            self._say(f"[bold]stopped[/bold] {escape(reason)}")
         self._reasons = len(training.reasons)
 
 

@@ -1,18 +1,18 @@
 """The LightningModule: stages of optimizers over one model, in blocks of steps."""
 
 import itertools
-import math
 from collections.abc import Iterator, Mapping
 
 from lightning.pytorch import LightningModule
 
 from pinn.compilation import CompiledStep
-from pinn.errors import InputError
+from pinn.errors import InputError, NotFinite
 from pinn.marching import Marching
 from pinn.model import Model
 from pinn.objective import Objective
 from pinn.sampling import Collocation
 from pinn.training.budget import Budget, require_positive
+from pinn.training.divergence import why_diverged
 from pinn.training.draws import Draws
 from pinn.training.held_out import HeldOut, Row, values_of
 from pinn.training.precision import Twin, count_far
@@ -108,6 +108,7 @@ class Training(LightningModule):
             self.trainer.should_stop = True
         elif not self.history:
             self._begin_stage()
+            self.trainer.should_stop = self.status == "diverged"
         elif self.draws.step.open:
             self.draws.step.expect(self.current.steps - self.step_in_stage)
 
@@ -119,10 +120,12 @@ class Training(LightningModule):
         budget.begin_run()
         while self.step_in_stage < look and not stuck and not budget.is_over():
             asked = stage.next_end(self.step_in_stage) - self.step_in_stage
-            taken, stuck = optimizer.run(self._objective(stage), asked, budget)
+            taken, stuck, diverged = optimizer.run(self._objective(stage), asked, budget)
             budget.end_iteration()
             self.step_in_stage += taken
             self.step += taken
+            if diverged:
+                self._stop("diverged", f"{diverged} after step {self.step}")
             if taken < asked:
                 break
         if self.draws.twin:
@@ -166,7 +169,10 @@ class Training(LightningModule):
         following = self.stage + 1
         work = self.stage_optimizers[following].work(first.rows * stages[following].draws) if behind else 0.0
         self.budget.begin_stage(stage.share or 1 / (1 + behind), reserve=work)
-        self.weighting.adapt(first.jacobian_by_residual)
+        try:
+            self.weighting.adapt(first.jacobian_by_residual)
+        except NotFinite as error:
+            self._stop("diverged", f"{error} after step {self.step}")
         self.held_out.place()
         self.draws.step.expect(stage.steps)
         self.record.begin_stage()
@@ -182,9 +188,10 @@ class Training(LightningModule):
         row = {"step": self.step, "seconds": self.budget.spent, "stage": self.stage}
         row |= self.held_out.look(self.draws.objective)
         self.record.add(row)
-        if not math.isfinite(row["validation"]):
-            worst = [name for name, value in values_of(row, "residual").items() if not math.isfinite(value)]
-            self._stop("diverged", f"the residual of {', '.join(worst)} is {row['validation']} after step {self.step}")
+        if self.status == "diverged":
+            return
+        if why := why_diverged(row, self.held_out.objective, self.draws.objective):
+            self._stop("diverged", f"{why} after step {self.step}")
             return
         in_last_slab = self.current.slab in (None, list(self.stages.values())[-1].slab)
         errors = values_of(row, "relative_l2").values()

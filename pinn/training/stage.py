@@ -66,6 +66,11 @@ class Stage:
             raise InputError(f"a stage's residual must be finite; it was given {self.residual!r}.")
         if self.share is not None and not (_is_number(self.share) and 0 < self.share <= 1):
             raise InputError(f"a stage's share must be above 0 and at most 1, or null; it was given {self.share!r}.")
+        if self.schedule is not None and not callable(self.schedule):
+            raise InputError(
+                f"a stage's schedule must make a schedule from an optimizer, as partial(ExponentialLR, gamma=0.999) "
+                f"does; it was given {self.schedule!r}."
+            )
         if not callable(self.optimizer):
             raise InputError(
                 f"a stage's optimizer must make an optimizer from parameters, as partial(torch.optim.Adam, lr=1e-3) "
