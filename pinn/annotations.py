@@ -56,17 +56,17 @@ def _admits_each(inside: tuple[Any, ...], value: Sequence[Any]) -> bool:
     return len(inside) == len(value) and all(map(admits, inside, value))
 
 
-def class_in(annotation: Any) -> tuple[type, int | None] | None:
+def class_in(annotation: Any) -> tuple[type | types.UnionType, int | None] | None:
     """Return the class that an annotation asks for, and how many arguments it is made with later, or None.
 
     `Geometry` and `Geometry | None` ask for a Geometry now, `Callable[[Iterable[Tensor]], Optimizer]` for what makes an
-    Optimizer from one argument.
+    Optimizer from one argument; there it may be one of several classes.
     """
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         return next(filter(None, map(class_in, typing.get_args(annotation))), None)
     if typing.get_origin(annotation) is Callable:
         later, made = typing.get_args(annotation)
-        return (made, len(later)) if isinstance(made, type) and isinstance(later, list) else None
+        return (made, len(later)) if isinstance(made, type | types.UnionType) and isinstance(later, list) else None
     plain = (bool, int, float, str, object, types.NoneType, *MAPPINGS, *SEQUENCES)
     return (annotation, None) if isinstance(annotation, type) and annotation not in plain else None
 

@@ -1,7 +1,7 @@
 """From a configuration to the objects that it names, each checked to be what its place in the configuration needs."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -14,10 +14,11 @@ from pinn.config import check_config
 from pinn.evaluation import require_grid, require_memory
 from pinn.memory import keep_freed_memory
 from pinn.parts import parts_of
+from pinn.prepare import prepare
+from pinn.problems import Problem
 from pinn.recipes import rebuild
-from pinn.sampling import Collocation
+from pinn.sampling import Collocation, Sampler
 from pinn.solution import DTYPES, PROBLEM
-from pinn.solver import prepare
 from pinn.theirs import in_their_code
 from pinn.training import Training
 
@@ -28,25 +29,15 @@ def build(config: Mapping[str, Any], console: Console) -> tuple[Training, dict[s
     Raises:
         InputError: something in the configuration cannot be used.
     """
-    check_config(config)
-    import_trusted(config["trust"])
-    set_up_process(config["trainer"]["threads"])
-    problem = rebuild(config["problem"], PROBLEM, config["trust"])
+    problem = problem_of(config)
     require_grid(problem.domain, config["grid"])
     require_memory(problem, config["grid"], DTYPES.get(config["dtype"], torch.float64))
     parts = parts_of(config, config["trust"])
-    collocation = partial(
-        Collocation,
-        sampler=parts.sampler,
-        points=config["points"],
-        boundary_points=config["boundary_points"],
-        counts=config["counts"],
-    )
     return prepare(
         problem=problem,
         network=parts.network,
         stages=parts.stages,
-        collocation=collocation,
+        collocation=collocation_of(config, parts.sampler),
         weighting=parts.weighting,
         weights=config["weights"],
         seconds=config["seconds"],
@@ -60,6 +51,29 @@ def build(config: Mapping[str, Any], console: Console) -> tuple[Training, dict[s
         hard=config["hard"],
         slabs=config["slabs"],
         console=console,
+    )
+
+
+def problem_of(config: Mapping[str, Any]) -> Problem:
+    """Set the process up for a configuration, and return the problem that it names.
+
+    Raises:
+        InputError: something in the configuration cannot be used.
+    """
+    check_config(config)
+    import_trusted(config["trust"])
+    set_up_process(config["trainer"]["threads"])
+    return rebuild(config["problem"], PROBLEM, config["trust"])
+
+
+def collocation_of(config: Mapping[str, Any], sampler: Sampler) -> Callable[..., Collocation]:
+    """Return what makes the points of a problem that a configuration asks for."""
+    return partial(
+        Collocation,
+        sampler=sampler,
+        points=config["points"],
+        boundary_points=config["boundary_points"],
+        counts=config["counts"],
     )
 
 

@@ -34,7 +34,7 @@ GROUPS = {
 KEYS = (
     *GROUPS,
     *("seed", "dtype", "points", "boundary_points", "counts", "weights", "seconds", "target_error", "grid", "trust"),
-    *("engine", "compile", "chunk", "hard", "slabs"),
+    *("engine", "compile", "chunk", "hard", "slabs", "estimate", "check"),
 )
 """What a configuration may say at its top level."""
 

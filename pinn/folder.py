@@ -12,7 +12,7 @@ from pinn.plain_yaml import read_yaml
 
 LEFT_BY_A_RUN_THAT_NEVER_BEGAN = {f".hydra/{name}" for name in ("lock", "config.yaml", "hydra.yaml", "overrides.yaml")}
 """What a run writes before its first checkpoint."""
-MAY_CHANGE = ("seconds", "target_error", "trust")
+MAY_CHANGE = ("seconds", "target_error", "trust", "estimate")
 """What may be said anew when a run is resumed: everything else would make it another run."""
 
 

@@ -13,7 +13,8 @@ from pinn.figures.points import save_points
 from pinn.model import Model, scaled
 from pinn.networks import MLP, RandomFeatures
 from pinn.objective import Objective
-from pinn.problems import Problem
+from pinn.options import check as check_options
+from pinn.problems import Problem, require_problem, try_out
 from pinn.problems.linearity import Linearity, examine, field_scales
 from pinn.sampling import Collocation, Sampler, Sobol
 from pinn.verdict.conditions import fields_without_equation, what_is_missing
@@ -132,6 +133,9 @@ def check(
     Raises:
         InputError: something that was given does not fit.
     """
+    require_problem(problem)
+    told = {"points": points, "boundary_points": boundary_points, "counts": counts or {}, "seed": seed}
+    check_options(told)
     return inspect(problem, Collocation(problem, sampler or Sobol(), points, boundary_points, counts, seed))
 
 
@@ -141,6 +145,7 @@ def inspect(problem: Problem, collocation: Collocation) -> Check:
     problem = problem.copied()
     collocation = collocation.to(torch.float64)
     drawn = collocation(0)
+    try_out(problem, drawn)
     nothing = _model(problem, RandomFeatures, features=1)
     left = relative_residuals(nothing, drawn)
     linearity = examine(problem)

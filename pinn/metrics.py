@@ -12,18 +12,21 @@ import torch
 from pinn.evaluation import Evaluation, built_in_residuals
 from pinn.memory import peak_megabytes
 from pinn.training import Training
-from pinn.training.held_out import values_of
+from pinn.verdict import Verdict
 
-SCHEMA = 1
+SCHEMA = 2
 """Number of the layout of metrics.json."""
 
 
-def measure(training: Training, evaluation: Evaluation, *, seed: int, dtype: str, started: float) -> dict[str, Any]:
+def measure(
+    training: Training, evaluation: Evaluation, verdict: Verdict, *, seed: int, dtype: str, started: float
+) -> dict[str, Any]:
     """Return what `metrics.json` holds, of the best state.
 
     Args:
         training: finished.
         evaluation: of its best state on the evaluation grid.
+        verdict: on that state.
         seed: of the run.
         dtype: of the run, as it was given.
         started: what `time.perf_counter()` said when the run began.
@@ -32,10 +35,10 @@ def measure(training: Training, evaluation: Evaluation, *, seed: int, dtype: str
     reference = problem.reference()
     parameter = next(model.parameters())
     total = time.perf_counter() - started
-    best = next(row for row in reversed(training.history) if row["step"] == training.record.best_step)
     return {
         "schema": SCHEMA,
-        "status": training.status,
+        "status": verdict.status,
+        "verdict": verdict.to_dict(),
         "stopped": training.reasons,
         "problem": type(problem).__name__,
         "seed": seed,
@@ -50,16 +53,14 @@ def measure(training: Training, evaluation: Evaluation, *, seed: int, dtype: str
         "max_error": evaluation.max_error,
         "reference": None if reference is None else {"kind": reference.kind, "error": reference.error},
         "residual_rms": {
-            **{
-                name: value**0.5 / training.weighting.scale(name, 1)
-                for name, value in values_of(best, "residual").items()
-            },
+            **verdict.rms,
             **{name: row.square().mean().sqrt().item() for name, row in built_in_residuals(model).items()},
         },
         "unknowns": {name: value.item() for name, value in problem.named_parameters()},
         "wall_seconds": {
-            "setup": total - (training.budget.spent - training.budget.before),
+            "setup": total - (training.budget.spent - training.budget.before) - verdict.seconds,
             "train": training.budget.spent,
+            "verdict": verdict.seconds,
             "total": total,
         },
         "peak_memory_mb": peak_megabytes(parameter.device),

@@ -69,6 +69,7 @@ def _by_name(value: Any, allows: Callable[[Any], bool]) -> bool:
 
 
 _POINTS = Rule(f"a whole number from 1 to {MOST_POINTS:,}", lambda value: is_whole(value, 1, MOST_POINTS))
+_SWITCH = Rule("true or false", lambda value: isinstance(value, bool))
 _POSITIVE = Rule("a positive number or null", lambda value: value is None or is_positive(value))
 
 RULES = {
@@ -96,8 +97,10 @@ RULES = {
         "auto, null or a whole number of at least 1",
         lambda value: value is None or is_auto(value) or is_whole(value, 1, MOST_POINTS),
     ),
-    "hard": Rule("true or false", lambda value: isinstance(value, bool)),
-    "tensorboard": Rule("true or false", lambda value: isinstance(value, bool)),
+    "hard": _SWITCH,
+    "estimate": _SWITCH,
+    "check": _SWITCH,
+    "tensorboard": _SWITCH,
     "trust": Rule(
         "a list of modules, as in trust=[my_module]",
         lambda value: isinstance(value, list | tuple) and all(map(is_module, value)),

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 from pinn.annotations import admits, class_in, in_words, of_constructor
 from pinn.errors import InputError
@@ -27,12 +28,12 @@ class Place:
 
     Attributes:
         name: what messages call it, `network` or `training.adam.optimizer`.
-        kind: the class that it must be a subclass of.
+        kind: the class that it must be a subclass of, or several of which one will do.
         later: the arguments that it is made with when it is needed, by name, or how many come first; None makes it now.
     """
 
     name: str
-    kind: type
+    kind: type | UnionType
     later: tuple[str, ...] | int | None = None
 
 
@@ -68,9 +69,8 @@ def rebuild(recipe: object, place: Place, trust: Sequence[str] = (), **more: Any
         raise InputError(f"{place.name} must name a class by _target_; it was given {recipe!r}.")
     target = resolve(recipe["_target_"], trust)
     if not issubclass(target, place.kind):
-        raise InputError(
-            f"{place.name} must be a {place.kind.__module__}.{place.kind.__name__}; it was given {target.__name__}."
-        )
+        kinds = " or a ".join(f"{kind.__module__}.{kind.__name__}" for kind in _classes(place.kind))
+        raise InputError(f"{place.name} must be a {kinds}; it was given {target.__name__}.")
     if inspect.isabstract(target):
         missing = ", ".join(sorted(getattr(target, "__abstractmethods__", ())))
         raise InputError(f"{place.name}: {target.__name__} cannot be built, for it has no {missing}().")
@@ -84,6 +84,10 @@ def rebuild(recipe: object, place: Place, trust: Sequence[str] = (), **more: Any
         return partial(target, **arguments)
     with in_their_code(f"{place.name}: {target.__name__} refuses what it was given"):
         return target(**arguments)
+
+
+def _classes(kind: type | UnionType) -> tuple[type, ...]:
+    return get_args(kind) if isinstance(kind, UnionType) else (kind,)
 
 
 def _argument(value: Any, name: str, target: type, place: Place, trust: Sequence[str]) -> Any:

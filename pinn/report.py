@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pinn.evaluation import Evaluation
+from pinn.inspection import Check
 from pinn.problems import Problem
 
 
@@ -30,6 +31,7 @@ def print_metrics(console: Console, metrics: Mapping[str, Any], folder: Path, wa
     table = Table(title=metrics["problem"], show_header=False, title_justify="left")
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
+    _add_verdict(table, metrics["verdict"])
     for name, error in metrics["relative_l2"].items():
         claim = _claim(error, metrics["reference"]["error"])
         _add_row(table, f"relative L2 error of {name}", f"{claim}   (largest {metrics['max_error'][name]:.2e})")
@@ -37,7 +39,7 @@ def print_metrics(console: Console, metrics: Mapping[str, Any], folder: Path, wa
         reference = metrics["reference"]
         _add_row(table, "reference", f"{reference['kind']}, its own error {reference['error']:.0e}")
     else:
-        _add_row(table, "reference", "none: judge by the residuals")
+        _add_row(table, "reference", "none")
     table.add_section()
     for name, value in metrics["residual_rms"].items():
         _add_row(table, f"residual of {name} (rms)", f"{value:.2e}")
@@ -46,7 +48,7 @@ def print_metrics(console: Console, metrics: Mapping[str, Any], folder: Path, wa
     table.add_section()
     _add_row(table, "parameters", f"{metrics['parameters']:,}")
     _add_row(table, "steps", f"{metrics['steps']:,} (best after {metrics['best_step']:,})")
-    _add_row(table, "ended", metrics["stopped"][-1] if metrics["stopped"] else metrics["status"])
+    _add_row(table, "ended", metrics["stopped"][-1])
     wall = metrics["wall_seconds"]
     _add_row(table, "wall time", f"{wall['total']:.1f} s, {wall['train']:.1f} s of it training")
     _add_row(table, "device", f"{metrics['device']}, {metrics['dtype']}")
@@ -57,6 +59,18 @@ def print_metrics(console: Console, metrics: Mapping[str, Any], folder: Path, wa
     console.print(table)
 
 
+def _add_verdict(table: Table, verdict: Mapping[str, Any]) -> None:
+    """Add what a solution is worth, and how far its fields are supposed to be off."""
+    colour = "green" if verdict["status"] == "solved" else "red"
+    status = verdict["status"] if verdict["status"] == "solved" else f"{verdict['status']}:"
+    table.add_row("verdict", f"[{colour}]{status}[/] {escape(verdict['reason'])}")
+    for name, error in {**verdict["error"], **verdict["unknowns"]}.items():
+        _add_row(table, f"estimated error of {name}", f"{error:.1e}")
+    for note in verdict["notes"]:
+        _add_row(table, "note", note)
+    table.add_section()
+
+
 def _add_row(table: Table, *cells: str) -> None:
     """Add a row of cells as they are: names and folders may have brackets, which mean something to rich."""
     table.add_row(*map(escape, cells))
@@ -65,6 +79,19 @@ def _add_row(table: Table, *cells: str) -> None:
 def _claim(error: float, known: float) -> str:
     """Return an error as it may be claimed: never below that of the reference."""
     return f"{error:.2e}" if error >= known else f"below {known:.0e}"
+
+
+def print_check(console: Console, found: Check, picture: Path) -> None:
+    """Print what was found out about a problem, and where the picture of its points is."""
+    table = Table(title=found.title, show_header=False, title_justify="left")
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    status = "[green]nothing speaks against it[/]" if found.ok else "[red]it has no solution, or many[/]"
+    table.add_row("verdict", status)
+    for heading, text in found.lines():
+        _add_row(table, heading, text)
+    _add_row(table, "points are drawn in", str(picture))
+    console.print(table)
 
 
 def print_errors(console: Console, problem: Problem, evaluation: Evaluation) -> None:

@@ -13,6 +13,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from pinn.evaluation import Evaluation
 from pinn.files import write_atomically, write_text
 from pinn.training.held_out import Row, columns
+from pinn.verdict import Verdict
 
 
 def write_solution(path: Path, evaluation: Evaluation) -> None:
@@ -41,6 +42,16 @@ def write_history(path: Path, history: list[Row]) -> None:
     writer.writerow(table)
     writer.writerows(zip(*table.values(), strict=True))
     write_text(path, text.getvalue())
+
+
+def log_verdict(logger: TensorBoardLogger, verdict: Verdict, step: int) -> None:
+    """Show a verdict in TensorBoard too."""
+    lines = [f"**{verdict.status}** {verdict.reason}", *verdict.notes]
+    lines += [
+        f"estimated error of {name}: {error:.1e}" for name, error in {**verdict.error, **verdict.unknowns}.items()
+    ]
+    logger.experiment.add_text("verdict", "\n\n".join(lines), step)
+    logger.finalize("success")
 
 
 def log_pictures(logger: TensorBoardLogger, pictures: Sequence[Path], step: int) -> None:

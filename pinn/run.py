@@ -1,7 +1,7 @@
 """A run: from a configuration to a folder with the solution, its errors and its pictures."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from pinn import checkpoint
-from pinn.build import build, import_trusted, set_up_process
-from pinn.config import check_config
+from pinn.build import build
 from pinn.errors import InputError
-from pinn.evaluation import require_grid, require_memory
 from pinn.figures import save_figures
 from pinn.files import sweep, write_text
 from pinn.folder import (
@@ -21,7 +19,6 @@ from pinn.folder import (
     check_changes,
     lasting,
     read_config,
-    require_file,
     require_free,
     require_no_links,
 )
@@ -30,21 +27,19 @@ from pinn.memory import forget_peak, out_of_memory_in_one_line
 from pinn.metrics import measure, to_json
 from pinn.parts import is_left_open
 from pinn.plain_yaml import to_yaml
-from pinn.report import open_console, print_errors, print_metrics
-from pinn.results import log_pictures, write_history, write_solution
-from pinn.shapes import HISTORY, Plain, about, require
+from pinn.report import open_console, print_metrics
+from pinn.results import log_pictures, log_verdict, write_history, write_solution
+from pinn.shapes import Plain, about, require
 from pinn.signals import Signals
 from pinn.solution import RECIPE, Solution
-from pinn.solution import restore as restore_solution
+from pinn.solver import conclude
 from pinn.training import Training
 from pinn.training.fit import fit
 from pinn.training.held_out import columns
-from pinn.training.saved import require_history, require_saved
+from pinn.training.saved import require_saved
 from pinn.training.state import restore
+from pinn.verdict import exit_code
 from pinn.waiting import said_if_long
-
-EXIT_CODES = {"diverged": 3}
-"""Of the statuses that are failures; the others end with 0."""
 
 
 @out_of_memory_in_one_line()
@@ -144,54 +139,6 @@ def _go_on(written: dict[str, Any], folder: Path, changes: Mapping[str, Any], st
         return _finish(written, folder, training, recipe, console, started, signals)
 
 
-@out_of_memory_in_one_line()
-def evaluate(
-    folder: Path, *, grid: int | Mapping[str, int] | None = None, trust: Sequence[str] = (), output: Path | None = None
-) -> dict[str, Any]:
-    """Load the best state of a run, evaluate it on a mesh grid, print the errors and return them.
-
-    Args:
-        folder: of the run.
-        grid: nodes a coordinate, or by coordinate; by default the run's own, which gives the run's own numbers.
-        trust: your own modules that the run needs.
-        output: a folder for `solution.npz` and the figures on that grid, if they are wanted.
-    """
-    console = open_console()
-    path = require_file(folder, "checkpoints/best.ckpt")
-    content = checkpoint.read(path, needs=("recipe", "state", "history", "config", "stages"))
-    with about(path):
-        require(content["stages"], [str], "stages")
-        require(content["history"], HISTORY, "history")
-        require_history(content["history"], len(content["stages"]))
-        require(content["config"], {str: Plain}, "config")
-        config = {"seconds": None, "target_error": None, "trust": [], **content["config"]}
-        check_config(config)
-    import_trusted(trust)
-    set_up_process(config["trainer"]["threads"])
-    solution = restore_solution(content, path, trust=trust)
-    grid = config["grid"] if grid is None else grid
-    require_grid(solution.problem.domain, grid)
-    require_memory(solution.problem, grid, next(solution.model.parameters()).dtype)
-    with said_if_long(console.print, "the evaluation is going on"):
-        evaluation = solution.evaluate(grid)
-    result = {
-        "grid": list(next(iter(evaluation.coordinates.values())).shape),
-        "relative_l2": evaluation.relative_l2,
-        "relative_l2_total": evaluation.relative_l2_total,
-        "max_error": evaluation.max_error,
-        "residual_rms": evaluation.residual_rms,
-    }
-    name = type(solution.problem).__name__
-    print_errors(console, solution.problem, evaluation)
-    if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
-        write_solution(output / "solution.npz", evaluation)
-        write_text(output / "evaluation.json", to_json(result))
-        save_figures(evaluation, columns(solution.history), content["stages"], name, output)
-        console.print(f"written to {escape(str(output))}")
-    return result
-
-
 def _finish(
     config: Mapping[str, Any],
     folder: Path,
@@ -217,14 +164,13 @@ def _finish(
         pictures = save_figures(evaluation, columns(training.history), list(training.stages), name, folder / "figures")
         if logger is not None:
             log_pictures(logger, pictures, training.step)
-    metrics = measure(training, evaluation, seed=config["seed"], dtype=config["dtype"], started=started)
+        verdict = conclude(training, estimate=config["estimate"], seed=config["seed"])
+        if logger is not None:
+            log_verdict(logger, verdict, training.step)
+    metrics = measure(training, evaluation, verdict, seed=config["seed"], dtype=config["dtype"], started=started)
     write_text(folder / "metrics.json", to_json(metrics))
     print_metrics(console, metrics, folder, watched=logger is not None)
     if training.status == "interrupted":
         again = escape(f"python scripts/train.py resume={folder}")
         console.print(f"interrupted; go on with: {again}", highlight=False)
-    if training.status == "diverged":
-        console.print(
-            f"[red]diverged[/red]: {escape(training.reasons[-1])}; the best state before that is kept.", highlight=False
-        )
-    return EXIT_CODES.get(training.status, 0) if signals.received is None else 128 + signals.received
+    return exit_code(verdict.status) if signals.received is None else 128 + signals.received

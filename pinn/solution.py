@@ -26,6 +26,7 @@ from pinn.problems import Problem
 from pinn.recipes import Place, describe, rebuild
 from pinn.shapes import HISTORY, Plain, about, require, require_finite
 from pinn.theirs import in_their_code
+from pinn.verdict import Verdict
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 """Precisions that a model can have, by name."""
@@ -55,6 +56,11 @@ class Solution:
     """What `metrics.json` of a run holds; documented in docs/runs.md."""
     history: list[dict[str, float]] = field(default_factory=list)
     """One row for each look at the held-out points: step, seconds, stage, loss, validation, residuals and errors."""
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """How good it is, in words and numbers; None where a file does not record it, as the checkpoint of a run."""
+        return Verdict.of(self.metrics)
 
     @property
     def problem(self) -> Problem:

@@ -1,42 +1,31 @@
 """From a problem to its solution: build, check, train, measure."""
 
-import signal
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from rich.console import Console
-from rich.markup import escape
 from torch import nn
 
-from pinn.checks import check, check_jacobian
-from pinn.compilation import Compile, CompiledStep
-from pinn.engines import choose_engines
-from pinn.errors import InputError
+from pinn.compilation import Compile
 from pinn.evaluation import require_grid, require_memory
-from pinn.hard_conditions import choose_conditions
-from pinn.memory import Chunk, choose_chunk, out_of_memory_in_one_line
+from pinn.memory import Chunk, out_of_memory_in_one_line
 from pinn.metrics import measure
-from pinn.networks import RandomFeatures
-from pinn.objective import Objective
 from pinn.options import check as check_options
 from pinn.parts import parts_from
-from pinn.plan import makes, plan
-from pinn.problems import Problem, require_problem, try_out
+from pinn.prepare import prepare
+from pinn.problems import Problem, require_problem
 from pinn.sampling import Collocation, Sampler
 from pinn.signals import Signals
-from pinn.solution import DTYPES, Solution, build_model, write_recipe
+from pinn.solution import DTYPES, Solution
 from pinn.threads import using_threads
 from pinn.training import Stage, Training
-from pinn.training.budget import Budget
 from pinn.training.fit import fit
-from pinn.training.module import HELD_OUT
-from pinn.training.precision import describe_precision
-from pinn.training.rehearsal import rehearse
-from pinn.waiting import said_if_long
+from pinn.verdict import Verdict, judge
 from pinn.weighting import Weighting
 
 
@@ -62,6 +51,7 @@ def solve(
     hard: bool = False,
     slabs: int | Literal["auto"] = "auto",
     grid: int = 101,
+    estimate: bool = True,
     progress: bool = True,
 ) -> Solution:
     """Solve a problem and return its fields, ready to be evaluated anywhere.
@@ -103,18 +93,23 @@ def solve(
         hard: whether conditions are built into the fields where that can be; see `pinn.hard_conditions`.
         grid: nodes a coordinate of the mesh grid on which `metrics` are measured; with more than three coordinates
             grid² scattered points.
+        estimate: whether the error is estimated, by an independent correction of the fields; without it the verdict
+            knows the residuals alone. See `pinn.verdict`.
         progress: whether to show how it goes.
 
     Raises:
         InputError: something that was given does not fit; nothing has been trained then.
         OutOfMemory: it needs more memory than there is.
+
+    Warns:
+        UserWarning: what is returned is no solution; it says why, and what to do.
     """
     started = time.perf_counter()
     console = Console(stderr=True, quiet=not progress)
     require_problem(problem)
     told = {"seed": seed, "dtype": dtype, "points": points, "boundary_points": boundary_points, "seconds": seconds}
     told |= {"counts": counts or {}, "weights": weights or {}, "grid": grid, "slabs": slabs, "engine": engine}
-    told |= {"compile": compile, "chunk": chunk, "hard": hard, "accelerator": accelerator}
+    told |= {"compile": compile, "chunk": chunk, "hard": hard, "accelerator": accelerator, "estimate": estimate}
     check_options(told if threads is None else told | {"threads": threads})
     require_grid(problem.domain, grid)
     require_memory(problem, grid, DTYPES.get(dtype, torch.float64))
@@ -145,118 +140,33 @@ def solve(
             fit(training, console=console, signals=signals)
         solution = Solution(training.model, recipe, history=training.history)
         evaluation = solution.evaluate(grid)
-        solution.metrics = measure(training, evaluation, seed=seed, dtype=dtype, started=started)
-    if signals.received is not None and training.status == "interrupted":
-        name = signal.Signals(signals.received).name
-        warnings.warn(
-            f"{name} ended the training after {training.step} steps: this is no finished solution.", stacklevel=2
-        )
+        verdict = conclude(training, estimate=estimate, seed=seed)
+        solution.metrics = measure(training, evaluation, verdict, seed=seed, dtype=dtype, started=started)
+    console.print(verdict.told(), highlight=False)
+    if not verdict.solved:
+        warnings.warn(str(verdict), stacklevel=2)
     return solution
 
 
-def prepare(
-    *,
-    problem: Problem,
-    network: Callable[..., nn.Module] | None,
-    stages: Mapping[str, Stage] | None,
-    collocation: Callable[..., Collocation],
-    weighting: Weighting | None,
-    weights: Mapping[str, float] | None,
-    seconds: float | None,
-    seed: int,
-    dtype: str,
-    compile: Compile,
-    chunk: Chunk,
-    accelerator: str,
-    engine: str,
-    hard: bool,
-    slabs: int | Literal["auto"],
-    target_error: float | None = None,
-    console: Console,
-) -> tuple[Training, dict[str, Any]]:
-    """Build everything that a training needs, on its device, and check that it fits together.
+def conclude(training: Training, *, estimate: bool, seed: int) -> Verdict:
+    """Say what a finished training has come to: how it ended, where that is no end of a solution, or else its worth.
 
-    Returns:
-        the training and the recipe by which its model can be built again.
-
-    Raises:
-        InputError: it does not fit; the message says what and how to fix it.
+    Args:
+        training: with its best state in the model.
+        estimate: whether the error is estimated; see `pinn.verdict.judge`.
+        seed: of the training.
     """
-    mixed = dtype == "mixed"
-    precision = torch.float64 if mixed else DTYPES[dtype]
-    device = choose_device(accelerator, precision, console)
-    budget = Budget(seconds, like=torch.zeros(0, dtype=precision, device=device))
-    step = CompiledStep(
-        compile, say=lambda line: console.print(f"[bold]compile[/bold] {escape(line)}", highlight=False), clock=budget
+    cut_short = training.status in ("diverged", "interrupted")
+    verdict = judge(
+        training.model,
+        training.draws.collocation,
+        training.weighting.weights,
+        estimate=estimate and not cut_short,
+        seed=seed,
     )
-    points = collocation(problem, seed=seed).to(device, precision)
-    problem = problem.copied(device, precision)
-    draws = [points(draw) for draw in (0, HELD_OUT)]
-    try_out(problem, {c: {key: torch.cat([draw[c][key] for draw in draws]) for key in draws[0][c]} for c in draws[0]})
-    # Only the first slab of time starts where the conditions that are built in do.
-    slabs = 1 if hard and slabs == "auto" else slabs
-    budget.start()
-    with said_if_long(console.print, "[bold]plan[/bold] going on: trials tell what suits the problem"):
-        chosen = plan(problem, points, network, stages, weighting, weights, slabs, budget)
-    budget.halt()
-    if None in (network, stages, weighting):
-        console.print(f"[bold]plan[/bold] {chosen.reason}", highlight=False)
-    found = choose_conditions(hard, problem, fixed_features=makes(chosen.network, RandomFeatures))
-    if found is not None:
-        console.print(f"[bold]hard[/bold] {found.describe()}", highlight=False)
-    conditions = found.conditions if found else ()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = build_model(problem, chosen.network, precision, conditions).to(device)
-    first = next(iter(chosen.stages.values()), None)
-    if first is not None:
-        model.select(first.part, first.slab)
-    check(model, points(0))
-    points.leave_out([name for name, few in points(0).items() if not _row_names(model, name, few)])
-    draw = points(0)
-    jacobian = any(stage.make(model.parameters()).needs == "jacobian" for stage in chosen.stages.values())
-    with warnings.catch_warnings():
-        if not console.quiet:
-            warnings.simplefilter("ignore")  # the line below says it
-        with said_if_long(console.print, "[bold]engine[/bold] going on: operations are counted"):
-            engines = choose_engines(engine, model, draw, jacobian=jacobian)
-    model.engines = engines.by_constraint
-    check_jacobian(model, draw)
-    console.print(f"[bold]engine[/bold] {engines.reason}", highlight=False)
-    # A weight for a condition that is built in does no harm.
-    chosen.weighting.check([*model.hard.rows, *(row for name in draw for row in _row_names(model, name, draw[name]))])
-    at_a_time = choose_chunk(chunk, Objective(model, draw, chosen.weighting))
-    if chunk == "auto" and at_a_time is not None:
-        console.print(f"[bold]chunk[/bold] {at_a_time} points at a time fit into the free memory", highlight=False)
-    for name, stage in chosen.stages.items():
-        rehearse(stage, name, [parameter for parameter in model.parameters() if parameter.requires_grad])
-    training = Training(model, points, chosen.weighting, chosen.stages, budget, target_error, step, at_a_time, mixed)
-    if mixed:
-        line = describe_precision(list(training.stages), training.far)
-        console.print(f"[bold]mixed[/bold] {escape(line)}", highlight=False)
-    return training, write_recipe(problem, chosen.network, precision, conditions)
-
-
-def _row_names(model: nn.Module, constraint: str, points: Mapping[str, torch.Tensor]) -> list[str]:
-    with torch.enable_grad():
-        leaves = {name: values[:1].detach().requires_grad_() for name, values in points.items()}
-        return list(model(constraint, leaves))
-
-
-def choose_device(accelerator: str, dtype: torch.dtype, console: Console) -> torch.device:
-    """Return the device to train on: `auto` takes a GPU if there is one.
-
-    Apple's GPUs have no float64; for it the CPU is used, and that is said.
-
-    Raises:
-        InputError: one that this machine has not.
-    """
-    available = {"cpu": True, "gpu": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if accelerator == "auto":
-        accelerator = next((name for name in ("gpu", "mps") if available[name]), "cpu")
-    elif not available[accelerator]:
-        raise InputError(f"this machine has no accelerator {accelerator!r}; use trainer.accelerator=auto or cpu.")
-    if accelerator == "mps" and dtype == torch.float64:
-        console.print("This GPU has no float64, so the CPU is used; dtype=float32 would use the GPU.")
-        accelerator = "cpu"
-    return torch.device("cuda" if accelerator == "gpu" else accelerator)
+    if training.status == "diverged":
+        return replace(verdict, status="diverged", reason=f"{training.reasons[-1]}; the best state before that is kept")
+    if training.status == "interrupted":
+        reason = f"a signal ended the training after {training.step} steps; this is no finished solution"
+        return replace(verdict, status="interrupted", reason=reason)
+    return verdict

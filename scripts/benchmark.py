@@ -1,6 +1,7 @@
 """Measure what the documentation claims: `python scripts/benchmark.py accuracy`, or another of the names below.
 
 accuracy      every shipped problem with its defaults, whole process from command to exit, seeds 0, 1, 2; see --help
+verdict       whether verdicts are right: estimated against true errors, and problems without a solution
 derivatives   loss and parameter gradient with the taylor engine against nested reverse mode
 speed         steps and Jacobians against plain torch, the trainer, and the time to the first step
 peers         DeepXDE, where it is installed, and this project: error over wall time on Poisson and Burgers
@@ -13,7 +14,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-NAMES = ("accuracy", "derivatives", "speed", "growth", "peers")
+NAMES = ("accuracy", "verdict", "derivatives", "speed", "growth", "peers")
 RESULTS = Path("outputs") / "benchmarks"
 
 

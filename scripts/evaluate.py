@@ -2,6 +2,7 @@
 
 grid: nodes a coordinate, or grid.x=201 grid.t=101 for one each; by default the run's own grid.
 output: a folder for solution.npz, evaluation.json and the figures on that grid.
+estimate: whether the error is estimated, true unless false is said.
 trust: your own modules that the run needs: trust=[my_module].
 """
 
@@ -11,7 +12,7 @@ from pathlib import Path
 from pinn.errors import InputError, OutOfMemory
 from pinn.signals import Signals
 
-KEYS = ("run", "grid", "output", "trust")
+KEYS = ("run", "grid", "output", "trust", "estimate")
 
 
 def main(words: list[str]) -> int:
@@ -45,10 +46,12 @@ def evaluate(words: list[str]) -> int:
     require_file(run, "checkpoints/best.ckpt")
     if output is not None:
         require_other_folder(output, run)
-    from pinn.run import evaluate
+    from pinn.review import evaluate
+    from pinn.verdict import exit_code
 
-    evaluate(run, grid=values.get("grid"), trust=values.get("trust") or [], output=output)
-    return 0
+    estimate = values.get("estimate") is not False
+    result = evaluate(run, grid=values.get("grid"), trust=values.get("trust") or [], output=output, estimate=estimate)
+    return exit_code(result["verdict"]["status"])
 
 
 if __name__ == "__main__":

@@ -88,6 +88,10 @@ def train(overrides: list[str], config_dir: str | None, started: float | None, s
 
     values, folder, hydra = config.read(overrides, config_dir)
     require_free(folder)
+    if values["check"]:
+        from pinn.review import check
+
+        return check(values, folder)
     from pinn.run import train
 
     hydra = {"overrides": overrides, **hydra}

@@ -45,6 +45,7 @@ def plot_points(points: Mapping[str, Points], title: str) -> Figure:
 
 def save_points(points: Mapping[str, Points], title: str, path: Path) -> Path:
     """Write that picture as a PNG file and return where it is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     return write_figure(plot_points(points, title), path)
 
 

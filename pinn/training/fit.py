@@ -31,7 +31,7 @@ def fit(
     """Train until the stages end, time is up or a signal is noted, and leave the best state in the model.
 
     Args:
-        training: from `pinn.solver.prepare`, perhaps restored.
+        training: from `pinn.prepare.prepare`, perhaps restored.
         console: where progress is shown.
         signals: ends the training after the iteration in progress when it has noted one.
         logger: takes the scalars.

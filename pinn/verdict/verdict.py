@@ -1,35 +1,31 @@
 """How good a solution is, in words and numbers, without any reference."""
 
-import math
-import time
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import Any, Literal
 
-import torch
+from rich.markup import escape
 
-from pinn.model import Model
-from pinn.sampling import Collocation
-from pinn.verdict.conditions import fields_without_equation, what_is_missing
-from pinn.verdict.contradictions import Contradiction, find_contradictions
-from pinn.verdict.correction import Correction, find_correction
-from pinn.verdict.determinacy import Determinacy, find_determinacy
-from pinn.verdict.jumps import Jump, find_jumps
-from pinn.verdict.residuals import Left, field_sizes, relative_residuals
+from pinn.shapes import require
+
+EXIT_CODES = {"solved": 0, "diverged": 3}
+"""By the status of the verdict."""
+NO_SOLUTION = 5
+"""Exit code of the others: the program ran, but this is no solution."""
+
+NUMBERS = {str: (float, None)}
+RECORD = {
+    "status": str,
+    "reason": str,
+    "error": NUMBERS,
+    "unknowns": NUMBERS,
+    "residuals": NUMBERS,
+    "notes": [str],
+    "seconds": float,
+}
+"""What `to_dict` returns, as `pinn.shapes.require` wants it."""
 
 Status = Literal["solved", "not solved", "not determined", "contradictory", "diverged", "interrupted"]
-
-SOLVED = 1e-2
-"""The largest estimated error of a solution that is called one. Estimates are within a factor of ten of the truth for
-all but a few in a hundred, so that an error above a tenth is never called solved."""
-MET = 3e-2
-"""The largest relative residual of a solution: what a change of the fields by so much would leave."""
-CONTRADICTED = 1e-2
-"""Of a source or of given values, what must be left where no field can meet all conditions."""
-HELD_OUT = -1
-"""Number of the draw of points that no step trains on."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +61,24 @@ class Verdict:
     def __str__(self) -> str:
         return f"{self.status} {self.reason}" if self.solved else f"{self.status}: {self.reason}"
 
+    def told(self) -> str:
+        """Return it as a line for rich, with a colour."""
+        status = f"[{'green' if self.solved else 'red'}]{self.status}[/]"
+        return f"[bold]verdict[/bold] {status}{'' if self.solved else ':'} {escape(self.reason)}"
+
+    @classmethod
+    def of(cls, metrics: Mapping[str, Any]) -> "Verdict | None":
+        """Return what was recorded in `metrics.json`; None if there is no record.
+
+        Raises:
+            InputError: a record that cannot be one.
+        """
+        recorded = metrics.get("verdict")
+        if recorded is None:
+            return None
+        require(recorded, RECORD, "verdict")
+        return cls(**{**recorded, "notes": tuple(recorded["notes"])}, rms=metrics.get("residual_rms", {}))
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for `metrics.json`; those of the residuals are recorded beside it."""
         return {
@@ -78,152 +92,6 @@ class Verdict:
         }
 
 
-def judge(
-    model: Model, collocation: Collocation, weights: Mapping[str, float], *, estimate: bool = True, seed: int = 0
-) -> Verdict:
-    """Say how good a solution is.
-
-    Residuals on points that no step saw tell whether the equations are met; an independent correction tells how far the
-    fields are from the solution; the least change that residuals see tells whether there is only one; coefficients that
-    jump and conditions that contradict each other are looked for in the problem itself.
-
-    Args:
-        model: the solution.
-        collocation: the points of its training; those used here are drawn anew.
-        weights: of constraints and residuals in the training.
-        estimate: whether the error is estimated and the conditions are examined, which takes a part of the time of a
-            solve; without it the residuals alone decide.
-        seed: of the training; other features and points than those are drawn.
-    """
-    started = time.perf_counter()
-    device = next(model.parameters()).device
-    own = deepcopy(model).to(torch.float64)
-    collocation = deepcopy(collocation).to(device, torch.float64)
-    problem = own.problem.copied()
-    left = relative_residuals(own, collocation(HELD_OUT))
-    correction, determinacy, still_left = None, None, ("", 0.0)
-    finite = all(math.isfinite(each.rms) for each in left.values())
-    if estimate and finite:
-        correction = find_correction(own, collocation, weights, seed=_other(seed, 1))
-        after = relative_residuals(correction.model, collocation(HELD_OUT))
-        shares = {name: _share_of_data(min(each.rms, after[name].rms), each.data) for name, each in left.items()}
-        still_left = max(shares.items(), key=itemgetter(1))
-        determinacy = find_determinacy(own, collocation, left, field_sizes(own), seed=_other(seed, 2))
-    found = _Found(
-        left=left,
-        still_left=still_left,
-        correction=correction,
-        determinacy=determinacy,
-        contradictions=find_contradictions(problem),
-        jumps=find_jumps(problem),
-        missing=what_is_missing(problem) if determinacy is not None and determinacy.free else [],
-        without_equation=fields_without_equation(problem),
-    )
-    status, reason = found.verdict()
-    return Verdict(
-        status,
-        reason,
-        correction.error if correction else {},
-        correction.unknowns if correction else {},
-        {name: each.relative for name, each in left.items()},
-        {name: each.rms for name, each in left.items()},
-        found.notes(),
-        time.perf_counter() - started,
-    )
-
-
-def _other(seed: int, number: int) -> int:
-    """Return a seed that neither a training with this one nor another number uses."""
-    return (seed * 1_000_003 + 7919 * number) % 2**63
-
-
-@dataclass(frozen=True)
-class _Found:
-    """Everything that is known of a solution.
-
-    Attributes:
-        still_left: the residual of which neither the solution nor its correction takes away the source or the data, and
-            the share of them that is left.
-    """
-
-    left: dict[str, Left]
-    still_left: tuple[str, float]
-    correction: Correction | None
-    determinacy: Determinacy | None
-    contradictions: list[Contradiction]
-    jumps: list[Jump]
-    missing: list[str]
-    without_equation: list[str]
-
-    def verdict(self) -> tuple[Status, str]:
-        """Return the status and why, the gravest first."""
-        worst = max(self.left, key=lambda name: _comparable(self.left[name].relative))
-        most = _comparable(self.left[worst].relative)
-        missed = f"{worst} is missed by {_share(most)} of its terms{_near(self.left[worst])}"
-        if not math.isfinite(self.left[worst].rms):
-            return "not solved", f"{worst} is not finite{_near(self.left[worst])}"
-        if whole := [each for each in self.contradictions if each.whole]:
-            return "contradictory", f"{whole[0]}; no field can meet both, take one of them away"
-        if self.without_equation:
-            return "not determined", f"{', '.join(self.without_equation)}: no equation on the interior names this field"
-        if self.determinacy is not None and self.determinacy.free:
-            hint = "; ".join(self.missing) or ILL_POSED
-            row, share = self.still_left
-            if self.determinacy.exactly_free and share > CONTRADICTED:
-                return "contradictory", (
-                    f"no field meets all conditions: {_share(share)} of what {row} asks for is always left; what can "
-                    f"be met leaves the fields open: {hint}"
-                )
-            return "not determined", f"other fields meet all conditions as well: {hint}"
-        leading = [jump for jump in self.jumps if jump.leading]
-        if leading:
-            return "not solved", (
-                f"{leading[0]}, and an equation for one smooth field does not say how its two sides join; give each "
-                f"side fields of its own, with the conditions that join them"
-            )
-        error = self._error()
-        if error is not None and error > SOLVED:
-            return "not solved", f"the fields are off by about {_share(error)}; {missed}. {REMEDY}"
-        if most > MET:
-            return "not solved", f"{missed}. {REMEDY}"
-        if error is None:
-            return "solved", f"as far as residuals tell: {missed}"
-        return "solved", f"to about {error:.0e}"
-
-    def _error(self) -> float | None:
-        """Return the estimated error of the worst field or coefficient; None if there is none."""
-        if self.correction is None:
-            return None
-        errors = [*self.correction.error.values(), *self.correction.unknowns.values()]
-        return max((_comparable(error) for error in errors), default=0.0)
-
-    def notes(self) -> tuple[str, ...]:
-        """Return what is not grave."""
-        jumps = [f"{jump}: smooth fields come near it slowly" for jump in self.jumps if not jump.leading]
-        corners = [f"{each}: no smooth field can meet both" for each in self.contradictions if not each.whole]
-        return (*jumps, *corners)
-
-
-ILL_POSED = "is it ill-posed, as heat conduction backwards in time is, or in resonance?"
-REMEDY = "Give it more seconds, points or features, or another training"
-
-
-def _share_of_data(left: float, data: float) -> float:
-    """Return which share of a source or of data is left; zero where there are none."""
-    return left / data if 0 < data < math.inf else 0.0
-
-
-def _comparable(value: float) -> float:
-    """Return a number that can be compared: what is none is infinite."""
-    return math.inf if math.isnan(value) else value
-
-
-def _share(value: float) -> str:
-    """Return a share in words: 3e-05, 4 %, 40 %, 3 times."""
-    if value < 1e-3:
-        return f"{value:.0e}"
-    return f"{100 * value:.2g} %" if value < 1 else f"{value:.0f} times the size" if value < 1e4 else "orders"
-
-
-def _near(left: Left) -> str:
-    return " near " + ", ".join(f"{name} = {value:.3g}" for name, value in left.place.items())
+def exit_code(status: str) -> int:
+    """Return what a program ends with that has come to this."""
+    return EXIT_CODES.get(status, NO_SOLUTION)

@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pinn.report import open_console
+from pinn.verdict import NO_SOLUTION
 
 TRAIN = Path(__file__).parent.parent / "train.py"
 RESULTS = Path("outputs") / "benchmarks"
@@ -146,17 +147,27 @@ def draw_variant(name: str, seed: int) -> list[str]:
 def _run(name: str, seed: int, variants: bool, overrides: list[str]) -> dict[str, Any]:
     """Run one training as a user would and return the error of its worst field; a failed run has an infinite one."""
     row, variant = ROWS[name], draw_variant(name, seed) if variants else []
+    # Of words that set the same key, the last one counts.
+    done = run_once([f"problem={row.problem}", f"seed={seed}", *row.words, *variant, *overrides])
+    return {"row": name, "seed": seed, "variant": variant, **done}
+
+
+def run_once(words: list[str]) -> dict[str, Any]:
+    """Run one training as a user would, in a process of its own.
+
+    Returns:
+        `seconds` of the process; `error` of the worst field, infinite without metrics; and `metrics`, or `failure`.
+    """
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "run"
-        # Of words that set the same key, the last one counts.
-        words = [f"problem={row.problem}", f"seed={seed}", f"hydra.run.dir={folder}", *row.words, *variant, *overrides]
+        command = [sys.executable, str(TRAIN), *words, f"hydra.run.dir={folder}"]
         start = time.perf_counter()
-        done = subprocess.run([sys.executable, str(TRAIN), *words], capture_output=True, text=True, check=False)
-        run = {"row": name, "seed": seed, "variant": variant, "seconds": time.perf_counter() - start}
-        if done.returncode:
-            return {**run, "error": math.inf, "failure": done.stderr[-500:]}
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        seconds = time.perf_counter() - start
+        if done.returncode not in (0, NO_SOLUTION):
+            return {"seconds": seconds, "error": math.inf, "failure": done.stderr[-500:]}
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    return {**run, "error": max(metrics["relative_l2"].values()), "metrics": metrics}
+    return {"seconds": seconds, "error": max(metrics["relative_l2"].values()), "metrics": metrics}
 
 
 def _print(console: Console, results: Mapping[str, Any]) -> None:
