@@ -6,10 +6,11 @@ from typing import Any
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pinn.errors import InputError
+from pinn.errors import InputError, is_out_of_memory
 
 FREE_BYTES, FREE_TENSORS, FREE_SIZE = 2**30, 100_000, 1_000_000
 """What may be made from any file, and the largest whole number that a network may be given."""
+TOO_LARGE = "its problem and its network are far larger than what the file holds."
 TIMES = 100
 """How many times as much as a file holds may be made from it: drawing random features takes a dozen."""
 
@@ -40,10 +41,16 @@ class NoMoreThan(TorchDispatchMode):
                 self._require_sizes(item, most)
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = function(*args, **(kwargs or {}))
+        try:
+            result = function(*args, **(kwargs or {}))
+        except RuntimeError as error:
+            # One tensor alone may be more than this machine has.
+            if is_out_of_memory(error):
+                raise InputError(TOO_LARGE) from error
+            raise
         if isinstance(result, Tensor):
             self.bytes -= result.nbytes
             self.tensors -= 1
         if self.bytes < 0 or self.tensors < 0:
-            raise InputError("its problem and its network are far larger than what the file holds.")
+            raise InputError(TOO_LARGE)
         return result

@@ -90,7 +90,9 @@ def prepare(
     check(model, points(0))
     points.leave_out([name for name, few in points(0).items() if not _row_names(model, name, few)])
     draw = points(0)
-    jacobian = any(stage.make(model.parameters()).needs == "jacobian" for stage in chosen.stages.values())
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizers = [rehearse(stage, name, trained) for name, stage in chosen.stages.items()]
+    jacobian = any(optimizer.needs == "jacobian" for optimizer in optimizers)
     with warnings.catch_warnings():
         if not console.quiet:
             warnings.simplefilter("ignore")  # the line below says it
@@ -104,8 +106,6 @@ def prepare(
     at_a_time = choose_chunk(chunk, Objective(model, draw, chosen.weighting))
     if chunk == "auto" and at_a_time is not None:
         console.print(f"[bold]chunk[/bold] {at_a_time} points at a time fit into the free memory", highlight=False)
-    for name, stage in chosen.stages.items():
-        rehearse(stage, name, [parameter for parameter in model.parameters() if parameter.requires_grad])
     training = Training(model, points, chosen.weighting, chosen.stages, budget, target_error, step, at_a_time, mixed)
     if mixed:
         line = describe_precision(list(training.stages), training.far)

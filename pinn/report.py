@@ -48,7 +48,7 @@ def print_metrics(console: Console, metrics: Mapping[str, Any], folder: Path, wa
     table.add_section()
     _add_row(table, "parameters", f"{metrics['parameters']:,}")
     _add_row(table, "steps", f"{metrics['steps']:,} (best after {metrics['best_step']:,})")
-    _add_row(table, "ended", metrics["stopped"][-1])
+    _add_row(table, "ended", metrics["stopped"][-1] if metrics["stopped"] else metrics["status"])
     wall = metrics["wall_seconds"]
     _add_row(table, "wall time", f"{wall['total']:.1f} s, {wall['train']:.1f} s of it training")
     _add_row(table, "device", f"{metrics['device']}, {metrics['dtype']}")

@@ -135,7 +135,8 @@ def _go_on(written: dict[str, Any], folder: Path, changes: Mapping[str, Any], st
     with signals.noted():
         sweep(folder)
         if said:
-            write_text(folder / ".hydra" / "config.yaml", to_yaml({**written, **said}))
+            written |= said
+            write_text(folder / ".hydra" / "config.yaml", to_yaml(written))
         return _finish(written, folder, training, recipe, console, started, signals)
 
 

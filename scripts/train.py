@@ -78,7 +78,8 @@ def follow(words: list[str], signals: Signals) -> int:
         if signals.received is not None:
             break
         started = None
-    return max(codes)
+    # A run that could not be done is graver than one that came to no solution.
+    return max(codes, key=lambda code: (code not in (0, 5), code))
 
 
 def train(overrides: list[str], config_dir: str | None, started: float | None, signals: Signals) -> int:

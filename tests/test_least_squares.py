@@ -156,7 +156,7 @@ def test_a_step_with_a_column_of_zeros_leaves_its_parameter_alone() -> None:
     objective = Objective(model, points_of(model.problem, 200)(0), Fixed())
     matrix, rows = objective.jacobian()
     assert not matrix[:, 7].any()
-    LeastSquares(objective.parameters).step(objective)
+    LeastSquares(objective.parameters).run(objective, 1)
     assert network.output.weight[0, 7] == 0
     others = torch.cat([matrix[:, :7], matrix[:, 8:]], dim=1)
     best = others @ torch.linalg.lstsq(others, -rows.unsqueeze(1), driver="gels").solution.squeeze(1) + rows

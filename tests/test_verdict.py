@@ -36,8 +36,9 @@ def solved(problem: Problem, features: int = 150, scale: float = 3.0, **more: ob
 
 
 def judged(problem: Problem, **more: object) -> Verdict:
-    solution = solved(problem, **more)
-    return judge(solution.model, Collocation(solution.problem, Sobol(), 500, 100), {})
+    verdict = solved(problem, **more).verdict
+    assert verdict is not None
+    return verdict
 
 
 @pytest.mark.parametrize("name", NOT_DETERMINED)
@@ -62,7 +63,7 @@ def test_a_leading_coefficient_that_jumps_is_never_solved(name: str) -> None:
 @pytest.mark.parametrize("name", WELL_POSED)
 def test_what_stands_right_beside_them_is_solved_and_its_error_is_told(name: str) -> None:
     solution = solved(WELL_POSED[name])
-    verdict = judge(solution.model, Collocation(solution.problem, Sobol(), 500, 100), {})
+    verdict = solution.verdict
     [true], [estimated] = solution.metrics["relative_l2"].values(), verdict.error.values()
     # Smooth features come near a kink slowly, and 150 of them overshoot: 3 %, and that is what is told of them.
     assert verdict.solved == (true < 1e-2), verdict
@@ -75,7 +76,7 @@ def test_what_stands_right_beside_them_is_solved_and_its_error_is_told(name: str
 @pytest.mark.parametrize("name", ["poisson", "heat", "wave", "helmholtz"])
 def test_the_estimate_is_near_the_true_error_of_good_and_poor_solutions(name: str, features: int, scale: float) -> None:
     solution = solved(SHIPPED[name].problem(), features, scale)
-    verdict = judge(solution.model, Collocation(solution.problem, Sobol(), 500, 100), {})
+    verdict = solution.verdict
     true, estimated = solution.metrics["relative_l2"]["u"], verdict.error["u"]
     if true > 0.1:
         # How far off a field is that has little to do with the solution nobody can tell.
@@ -90,7 +91,7 @@ def test_the_estimate_is_near_the_true_error_of_good_and_poor_solutions(name: st
 def test_the_error_of_a_trained_network_is_told_as_well(problem: Problem, steps: int) -> None:
     stages = {"lm": Stage(LevenbergMarquardt, steps=steps, block=10)}
     solution = solved(problem, network=partial(MLP, width=10, depth=2), stages=stages)
-    verdict = judge(solution.model, Collocation(solution.problem, Sobol(), 500, 100), {})
+    verdict = solution.verdict
     true, estimated = solution.metrics["relative_l2"], verdict.error
     # 1e-3 for Burgers to 3e-1: a factor of three where the correction is ten times nearer.
     assert all(true[name] / 3 < estimated[name] < 3 * true[name] for name in true), (true, estimated)

@@ -4,7 +4,7 @@ from pinn.optimizers.least_squares import LeastSquares
 from pinn.optimizers.levenberg_marquardt import LevenbergMarquardt
 from pinn.optimizers.optimizer import Optimizer, Progress, Stop, Unlimited
 from pinn.optimizers.self_scaled_broyden import SelfScaledBroyden
-from pinn.optimizers.torch_optimizers import adapted
+from pinn.optimizers.torch_optimizers import TorchOptimizer, adapted
 
 __all__ = [
     "LeastSquares",
@@ -13,6 +13,7 @@ __all__ = [
     "Progress",
     "SelfScaledBroyden",
     "Stop",
+    "TorchOptimizer",
     "Unlimited",
     "adapted",
 ]

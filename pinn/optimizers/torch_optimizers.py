@@ -43,7 +43,7 @@ def adapted(made: object, schedule: MakeSchedule | None = None) -> Optimizer:
     return LimitedMemory(made, schedule) if isinstance(made, LBFGS) else FirstOrder(made, schedule)
 
 
-class _TorchOptimizer(Optimizer):
+class TorchOptimizer(Optimizer):
     """What the two kinds of torch's optimizers share: where their state is."""
 
     needs = "gradient"
@@ -78,7 +78,7 @@ class _TorchOptimizer(Optimizer):
             self.schedule.step()
 
 
-class FirstOrder(_TorchOptimizer):
+class FirstOrder(TorchOptimizer):
     """Every optimizer of torch that takes one step a call: Adam, SGD, Muon and their like.
 
     Args:
@@ -118,7 +118,7 @@ def _watched(objective: Objective) -> Callable[[], Tensor]:
     return closure
 
 
-class LimitedMemory(_TorchOptimizer):
+class LimitedMemory(TorchOptimizer):
     """Torch's L-BFGS, one iteration a call, so that it can stop after each and says which of its tolerances ended it.
 
     Torch begins a call by evaluating the objective where the last call ended it, and judges its tolerances only between

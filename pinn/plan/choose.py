@@ -45,6 +45,8 @@ MOST_COORDINATES = 3
 are sums of functions of one coordinate each. The trials tell whether this one is; if not, a network is trained."""
 AROUND = 1.25
 """Time for a solve with what comes around it, weights and looks, in units of the solve alone."""
+STEPS = 20
+"""Of least squares, at most. Linear residuals take one; what was taken for linear and is not takes some more."""
 RESOLVED = 1e-3
 """Relative objective of a trial with half of the features, below which all of them will do."""
 TRIALS_SHARE = 0.25
@@ -189,7 +191,7 @@ def _stages(
 ) -> tuple[Mapping[str, Stage], str]:
     """Return the stages that suit a network, and in words what they are."""
     if linear and makes(network, RandomFeatures):
-        return {"lstsq": Stage(LeastSquares, steps=1, block=1, resample=0)}, "one least-squares solve"
+        return {"lstsq": Stage(LeastSquares, steps=STEPS, block=1, resample=0)}, "one least-squares solve"
     if makes(network, Refined) or makes(network, Slabs):
         rows = ROWS_PER_UNKNOWN_OF_REFINEMENT * _argument(network, "features") * len(problem.fields)
         slabs = _argument(network, "slabs") if makes(network, Slabs) else None

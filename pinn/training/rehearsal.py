@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pinn.errors import InputError
-from pinn.optimizers import Optimizer, adapted
+from pinn.optimizers import Optimizer, TorchOptimizer, adapted
 from pinn.theirs import in_their_code
 from pinn.training.stage import Stage
 
@@ -37,9 +37,18 @@ def rehearse(
     if state is not None:
         # The tensors of a state become those of the optimizer.
         optimizer.load_state_dict(deepcopy(dict(state)))
-    if optimizer.needs == "gradient":
-        with in_their_code(f"the optimizer or the schedule of stage {name!r} cannot take a step"):
-            optimizer.run(_towards_random_numbers(copies), 1)
+    objective = _towards_random_numbers(copies)
+    if isinstance(optimizer, TorchOptimizer):
+        for group in optimizer.optimizer.param_groups:
+            if "max_iter" in group:
+                group["max_iter"] = min(group["max_iter"], 2)
+        with in_their_code(f"the optimizer of stage {name!r} cannot take a step"):
+            optimizer.optimizer.step(objective)
+        if optimizer.schedule is not None:
+            with in_their_code(f"the schedule of stage {name!r} cannot take a step without being told a value"):
+                optimizer.schedule.step()
+    elif optimizer.needs == "gradient":
+        optimizer.run(objective, 1)
     return optimizer
 
 
