@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.runs import ROOT, SMALL, end_of, script, train
+from helpers.runs import ENDED, ROOT, SMALL, end_of, script, train
 from helpers.shipped import SHIPPED
 from helpers.small import Decay, model_of, points_of
 from torch import Tensor
@@ -178,8 +178,8 @@ def test_memory_that_runs_out_costs_one_line_and_no_work(
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("error: out of memory; a smaller chunk=")
     assert not (tmp_path / "run" / "metrics.json").exists()
-    assert run.resume(tmp_path / "run", {}) == 0
-    assert train(tmp_path / "whole", "training=adam", steps=6, block=2) == 0
+    assert run.resume(tmp_path / "run", {}) in ENDED
+    assert train(tmp_path / "whole", "training=adam", steps=6, block=2) in ENDED
     assert end_of(tmp_path / "run") == end_of(tmp_path / "whole")
 
 

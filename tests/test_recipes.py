@@ -162,7 +162,10 @@ def test_what_is_made_later_is_still_judged_now() -> None:
 
 INSIDE = [
     ({"_target_": "os.system", "command": "true"}, "may not be built"),
-    ({"_target_": "pinn.problems.Poisson"}, "training.adam.optimizer must be a pinn.optimizers.optimizer.Optimizer or a torch.optim"),
+    (
+        {"_target_": "pinn.problems.Poisson"},
+        "training.adam.optimizer must be a pinn.optimizers.optimizer.Optimizer or a torch.optim",
+    ),
     ({"_target_": "torch.nn.Linear", "in_features": 1}, "or a torch.optim.optimizer.Optimizer; it was given Linear"),
     ([{"_target_": "os.system"}], "training.adam.optimizer must be"),
     ({"a": {"_target_": "os.x"}}, "training.adam.optimizer must be"),

@@ -23,7 +23,14 @@ METRICS: dict[str, Any] = {
     "steps": 2000,
     "best_step": 1990,
     "stopped": ["adam: all steps are taken after 1000 steps", "lbfgs: time is up after 20 s"],
-    "status": "budget",
+    "status": "solved",
+    "verdict": {
+        "status": "solved",
+        "reason": "to about 2e-05",
+        "error": {"u": 2.1e-5},
+        "unknowns": {},
+        "notes": ["source jumps [somewhere]"],
+    },
     "wall_seconds": {"setup": 1.0, "train": 20.0, "total": 21.0},
     "device": "cpu",
     "dtype": "float64",
@@ -46,6 +53,8 @@ def test_brackets_are_printed_as_they_are() -> None:
 def test_everything_is_there() -> None:
     said = printed(watched=True)
     for expected in ("1.23e-05", "5.68e-05", "exact, its own error 1e-15", "3.21e-04", "1,234", "2,000", "1,990"):
+        assert expected in said
+    for expected in ("solved to about 2e-05", "estimated error of u", "2.1e-05", "source jumps [somewhere]"):
         assert expected in said
     for expected in (
         "time is up after 20 s",

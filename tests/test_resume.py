@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.runs import cut_after, end_of, timeless, train
+from helpers.runs import ENDED, cut_after, end_of, timeless, train
 
 from pinn import checkpoint, run
 from pinn.config import options
@@ -45,7 +45,7 @@ def test_resumed_equals_uninterrupted(
     """Six iterations a stage in blocks of three, of one or two stages: cut before each of them."""
     words = words_for(training)
     if training not in whole:
-        assert train(tmp_path / "whole", *words, steps=6) == 0
+        assert train(tmp_path / "whole", *words, steps=6) in ENDED
         whole[training] = end_of(tmp_path / "whole")
     with monkeypatch.context() as patch:
         cut_after(patch, cut)
@@ -53,7 +53,7 @@ def test_resumed_equals_uninterrupted(
     metrics = json.loads((tmp_path / "cut" / "metrics.json").read_text())
     if metrics["status"] == "interrupted":
         assert code == 128 + signal.SIGTERM
-        assert run.resume(tmp_path / "cut", {}) == 0
+        assert run.resume(tmp_path / "cut", {}) in ENDED
     assert end_of(tmp_path / "cut") == whole[training]
 
 
@@ -75,13 +75,13 @@ def test_resumed_in_either_precision(
     """
     words = [f"training={training}", "dtype=mixed", "sampling=rad", "training.adam.resample=4"]
     if "mixed " + training not in whole:
-        assert train(tmp_path / "whole", *words, steps=6) == 0
+        assert train(tmp_path / "whole", *words, steps=6) in ENDED
         whole["mixed " + training] = end_of(tmp_path / "whole")
     with monkeypatch.context() as patch:
         cut_after(patch, cut)
         assert train(tmp_path / "cut", *words, steps=6) == 143
     assert checkpoint.read(tmp_path / "cut" / "checkpoints" / "last.ckpt")["training"]["counters"]["stage"] == (cut > 5)
-    assert run.resume(tmp_path / "cut", {}) == 0
+    assert run.resume(tmp_path / "cut", {}) in ENDED
     assert end_of(tmp_path / "cut") == whole["mixed " + training]
 
 
@@ -120,12 +120,12 @@ def test_how_steps_are_computed_stays_chosen(
 
     with monkeypatch.context() as patch:
         patch.setattr("pinn.compilation.step.choose", lambda *_: "captured")
-        assert train(tmp_path / "whole", *words, steps=20) == 0
+        assert train(tmp_path / "whole", *words, steps=20) in ENDED
         cut_after(patch, 15)
         assert train(tmp_path / "cut", *words, steps=20) == 143
     with monkeypatch.context() as patch:
         patch.setattr("pinn.compilation.step.choose", choose)
-        assert run.resume(tmp_path / "cut", {}) == 0
+        assert run.resume(tmp_path / "cut", {}) in ENDED
     assert decided == later
     end = end_of(tmp_path / "cut")
     assert end["last"]["training"]["way"] == "captured"
@@ -137,11 +137,11 @@ def test_the_chunk_of_the_run_stays_chosen(tmp_path: Path, monkeypatch: pytest.M
     words = ("training=adam", "training.adam.resample=0")
     with monkeypatch.context() as patch:
         patch.setattr("pinn.solver.choose_chunk", lambda *_: 7)
-        assert train(tmp_path / "whole", *words, steps=6) == 0
+        assert train(tmp_path / "whole", *words, steps=6) in ENDED
         cut_after(patch, 2)
         assert train(tmp_path / "cut", *words, steps=6) == 143
     monkeypatch.setattr("pinn.solver.choose_chunk", lambda *_: None)
-    assert run.resume(tmp_path / "cut", {}) == 0
+    assert run.resume(tmp_path / "cut", {}) in ENDED
     assert end_of(tmp_path / "cut") == end_of(tmp_path / "whole")
 
 
@@ -166,11 +166,11 @@ def test_what_the_plan_chose_stays_chosen(
 def test_patience_goes_on_counting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps of 1e-30 get nowhere: three blocks of two are the end, also when a cut lies between them."""
     words = ("training=adam", "training.adam.optimizer.lr=1e-30", "training.adam.patience=3")
-    assert train(tmp_path / "whole", *words, steps=50, block=2) == 0
+    assert train(tmp_path / "whole", *words, steps=50, block=2) in ENDED
     with monkeypatch.context() as patch:
         cut_after(patch, 4)
         assert train(tmp_path / "cut", *words, steps=50, block=2) == 143
-    assert run.resume(tmp_path / "cut", {}) == 0
+    assert run.resume(tmp_path / "cut", {}) in ENDED
     assert end_of(tmp_path / "cut") == end_of(tmp_path / "whole")
     assert json.loads((tmp_path / "cut" / "metrics.json").read_text())["steps"] == 6
 
@@ -180,7 +180,7 @@ def test_a_budget_of_time_can_be_raised(tmp_path: Path) -> None:
     train(tmp_path / "whole", *words, steps=4)
     train(tmp_path / "cut", *words, "seconds=1e-9", steps=4)
     metrics = json.loads((tmp_path / "cut" / "metrics.json").read_text())
-    assert metrics["status"] == "budget"
+    assert metrics["status"] == "not solved"
     assert metrics["steps"] == 0
     run.resume(tmp_path / "cut", {"seconds": None})
     assert end_of(tmp_path / "cut") == end_of(tmp_path / "whole")
@@ -192,7 +192,7 @@ def test_set_up_is_that_of_this_part(interrupted: Path) -> None:
     saved = checkpoint.read(path)
     saved["training"]["budget"]["spent"] = 1e6
     checkpoint.save(path, saved)
-    assert run.resume(interrupted, {}) == 0
+    assert run.resume(interrupted, {}) in ENDED
     seconds = json.loads((interrupted / "metrics.json").read_text())["wall_seconds"]
     assert seconds["train"] > 1e6
     assert 0 < seconds["setup"] < seconds["total"] < 1e4
@@ -201,7 +201,7 @@ def test_set_up_is_that_of_this_part(interrupted: Path) -> None:
 def test_a_run_that_is_finished_stays_as_it_is(tmp_path: Path) -> None:
     train(tmp_path, "training=adam", steps=4)
     before = end_of(tmp_path)
-    assert run.resume(tmp_path, {}) == 0
+    assert run.resume(tmp_path, {}) in ENDED
     assert end_of(tmp_path) == before
 
 
@@ -266,7 +266,7 @@ def test_what_a_killed_part_left_behind_is_swept(interrupted: Path) -> None:
     with pytest.raises(InputError), locked(interrupted / ".hydra" / "lock"):
         run.resume(interrupted, {})
     assert left.exists()
-    assert run.resume(interrupted, {}) == 0
+    assert run.resume(interrupted, {}) in ENDED
     assert not left.exists()
 
 
@@ -312,8 +312,8 @@ def test_a_run_that_is_going_on_is_not_resumed(tmp_path: Path, monkeypatch: pyte
         return measure(*arguments, **keywords)
 
     monkeypatch.setattr(run, "measure", while_another_comes)
-    assert train(tmp_path, "training=adam", "seconds=1e-9", steps=4) == 0
-    assert run.resume(tmp_path, {"seconds": None}) == 0
+    assert train(tmp_path, "training=adam", "seconds=1e-9", steps=4) in ENDED
+    assert run.resume(tmp_path, {"seconds": None}) in ENDED
     assert refused == 2
 
 

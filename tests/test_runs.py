@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.runs import SMALL, configuration, cut_after, script, train
+from helpers.runs import ENDED, SMALL, configuration, cut_after, script, train
 from rich.console import Console
 
 import pinn
@@ -27,7 +27,20 @@ FILES = {
 }
 
 METRICS = {
-    *("schema", "status", "stopped", "problem", "seed", "device", "dtype", "parameters", "steps", "best_step", "grid"),
+    *(
+        "schema",
+        "status",
+        "verdict",
+        "stopped",
+        "problem",
+        "seed",
+        "device",
+        "dtype",
+        "parameters",
+        "steps",
+        "best_step",
+        "grid",
+    ),
     *("relative_l2", "relative_l2_total", "max_error", "reference", "residual_rms", "unknowns"),
     *("wall_seconds", "peak_memory_mb", "versions"),
 }
@@ -45,7 +58,7 @@ def burgers(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "weights.walls=4",
         f"hydra.run.dir={folder}",
     ]
-    assert script("train").main(words) == 0
+    assert script("train").main(words) in ENDED
     return folder
 
 
@@ -71,8 +84,8 @@ def test_the_configuration_of_a_run_is_the_one_that_it_had(burgers: Path) -> Non
 
 def test_metrics_hold_these_keys(metrics: dict[str, Any]) -> None:
     assert set(metrics) == METRICS
-    assert metrics["schema"] == 1
-    assert metrics["status"] == "budget"
+    assert metrics["schema"] == 2
+    assert metrics["status"] == metrics["verdict"]["status"] == "not solved"
     assert metrics["stopped"] == ["adam: all steps are taken after 20 steps"]
     assert (metrics["problem"], metrics["seed"], metrics["dtype"]) == ("Burgers", 3, "float64")
     assert metrics["parameters"] == 2 * 6 + 6 + 6 * 6 + 6 + 6 + 1
@@ -139,7 +152,7 @@ def test_evaluating_on_another_grid_writes_only_where_it_is_told(
 ) -> None:
     before = sorted(burgers.rglob("*"))
     words = [f"run={burgers}", "grid.x=5", "grid.t=4", f"output={tmp_path / 'finer'}"]
-    assert script("evaluate").main(words) == 0
+    assert script("evaluate").main(words) in ENDED
     assert sorted(burgers.rglob("*")) == before
     result = json.loads((tmp_path / "finer" / "evaluation.json").read_text())
     assert result["grid"] == [5, 4]
@@ -152,9 +165,9 @@ def test_evaluating_on_another_grid_writes_only_where_it_is_told(
 def test_a_run_whose_stages_the_plan_chose_is_drawn_anew_too(tmp_path: Path) -> None:
     """The configuration of such a run names no stage; what it had is in its checkpoint."""
     words = ["points=300", "boundary_points=60", "grid=9", "logger=none", f"hydra.run.dir={tmp_path / 'run'}"]
-    assert script("train").main(words) == 0
+    assert script("train").main(words) in ENDED
     assert run.read_config(tmp_path / "run")["training"] == {}
-    assert script("evaluate").main([f"run={tmp_path / 'run'}", f"output={tmp_path / 'again'}"]) == 0
+    assert script("evaluate").main([f"run={tmp_path / 'run'}", f"output={tmp_path / 'again'}"]) in ENDED
     assert (tmp_path / "again" / "convergence.png").stat().st_size > 1000
 
 
@@ -187,7 +200,7 @@ def test_tensorboard_shows_every_row_once_also_after_resuming(tmp_path: Path, mo
         cut_after(patch, 5)
         assert train(tmp_path / "run", "training=adam", "logger=tensorboard", steps=8, block=2) == 143
     assert scalars(tmp_path / "run", "loss") == [0, 2, 4]
-    assert run.resume(tmp_path / "run", {}) == 0
+    assert run.resume(tmp_path / "run", {}) in ENDED
     for tag in ("loss", "validation", "residual/equation", "relative_l2/u"):
         assert scalars(tmp_path / "run", tag) == [0, 2, 4, 6, 8]
 
@@ -214,7 +227,7 @@ def test_a_training_that_diverges_ends_with_3_and_keeps_the_best(
 def test_the_best_state_is_kept_not_the_last(tmp_path: Path, no_figures: None) -> None:
     """Steps of 1e3 leave the neighbourhood of any solution at once and do not come back."""
     words = ["training=adam", "training.adam.optimizer.lr=1e3"]
-    assert train(tmp_path / "run", *words, steps=4, block=1) == 0
+    assert train(tmp_path / "run", *words, steps=4, block=1) in ENDED
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     with (tmp_path / "run" / "history.csv").open() as file:
         validation = [float(row["validation"]) for row in csv.DictReader(file)]
@@ -238,17 +251,16 @@ def test_a_target_that_is_reached_ends_the_training(
     words: list[str], reason: str, tmp_path: Path, no_figures: None
 ) -> None:
     values = configuration("training=adam", *words, steps=50, block=2)
-    assert run.train(values, tmp_path / "run") == 0
+    assert run.train(values, tmp_path / "run") in ENDED
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert metrics["status"] == "solved"
     assert reason in metrics["stopped"][-1]
 
 
 def test_patience_ends_a_stage_that_gets_nowhere(tmp_path: Path, no_figures: None) -> None:
     words = ["training=adam", "training.adam.optimizer.lr=1e-30", "training.adam.patience=3"]
-    assert run.train(configuration(*words, steps=50, block=2), tmp_path / "run") == 0
+    assert run.train(configuration(*words, steps=50, block=2), tmp_path / "run") in ENDED
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert metrics["status"] == "stalled"
+    assert metrics["stopped"] == ["adam: no progress in 3 blocks after 6 steps"]
     assert metrics["steps"] == 6
 
 
@@ -309,7 +321,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_can_be_started_again(
     with pytest.raises(InputError, match="exists and is not empty"):
         train(tmp_path / "run", "training=adam", steps=2)
     (tmp_path / "run" / "notes.txt").unlink()
-    assert train(tmp_path / "run", "training=adam", steps=2) == 0
+    assert train(tmp_path / "run", "training=adam", steps=2) in ENDED
 
 
 def test_each_run_of_a_sweep_has_its_own_time(
@@ -319,7 +331,7 @@ def test_each_run_of_a_sweep_has_its_own_time(
     program = script("train")
     monkeypatch.setattr(program, "STARTED", program.STARTED - 3600)
     words = [*SMALL, "training=adam", "training.adam.steps=2", "-m", "seed=0,1", f"hydra.run.dir={tmp_path}/${{seed}}"]
-    assert program.main(words) == 0
+    assert program.main(words) in ENDED
     seconds = [json.loads((tmp_path / seed / "metrics.json").read_text())["wall_seconds"] for seed in "01"]
     assert seconds[0]["total"] > 3600 > 600 > seconds[1]["total"]
     assert seconds[0]["setup"] > 3600 > 600 > seconds[1]["setup"]

@@ -17,6 +17,7 @@ from pinn.objective import Objective
 from pinn.optimizers import Optimizer, Progress
 from pinn.training import Stage
 from pinn.training.budget import Budget
+from pinn.verdict import NO_SOLUTION
 
 ROOT = Path(__file__).parent.parent.parent
 SMALL = (
@@ -24,6 +25,10 @@ SMALL = (
     *("network=mlp", "network.width=6", "network.depth=2", "estimate=false"),
 )
 """Words that make any training small and let no clock decide; it still needs a limit of steps, see `configuration`."""
+
+
+ENDED = (0, NO_SOLUTION)
+"""Exit codes of a run that came to its end. Most small ones are no solutions."""
 
 
 def script(name: str) -> ModuleType:
