@@ -241,7 +241,8 @@ MEANINGLESS = re.compile(
     r"|^\w+ metrics"  # a record that nothing reads
     r"|^\w+ stages"  # what a run that goes on does not read
     r"|^\w+ config\.(problem|network|training|sampling|weighting)"  # what an evaluation does not build
-    r"|^\w+ (training\.record\.)?history\.\d+(\.(seconds|loss|validation|residual/.*|relative_l2/.*|step|stage))?$"  # what is drawn
+    # what is drawn
+    r"|^\w+ (training\.record\.)?history\.\d+(\.(seconds|loss|validation|residual/.*|relative_l2/.*|step|stage))?$"
     r"|state\.0\.(al|prev_loss)"  # what L-BFGS writes before it reads
     r"|^indent"  # of a line that is the last of its block
 )
@@ -283,6 +284,8 @@ def at(*way: Any) -> Callable[[dict[str, Any], Any], None]:
 
     return change
 
+
+FIRST = ("training", "optimizers", 0, "optimizer")
 
 NOT_POSSIBLE: list[tuple[str, tuple[Any, ...], Any, str]] = [
     (LAST, ("training", "counters", "stage"), 2, "counters.stage is 2, expected 0 to 1"),
