@@ -210,6 +210,34 @@ def test_residuals_that_are_no_number_are_said_to_be() -> None:
     assert verdict.reason.startswith("equation is not finite near x = 0.")
 
 
+def test_an_error_that_cannot_be_estimated_is_said_so() -> None:
+    """√0 has a value and no derivative; the residuals decide then, and the verdict says that they did."""
+    problem = case(
+        {"x": (0.0, 1.0)},
+        lambda u, x: derivative(u, x) - 1 + torch.sqrt(u * 0 * x),
+        {"start": (lambda box: box.face(x=0), lambda u: u - 1)},
+    )
+    verdict = judge(model_of(problem), Collocation(problem, Sobol(), 200, 20), {})
+    assert verdict.error == {}
+    assert verdict.notes[-1].startswith("the error cannot be estimated: residual equation is nan at x = ")
+    assert verdict.status == "not solved"
+
+
+def test_many_points_are_not_all_looked_at() -> None:
+    problem = Poisson()
+    looked = []
+
+    class Counted(type(model_of(problem))):
+        def fields(self, coordinates):
+            looked.append(len(next(iter(coordinates.values()))))
+            return super().fields(coordinates)
+
+    model = model_of(problem)
+    model.__class__ = Counted
+    judge(model, Collocation(problem, Sobol(), 300_000, 4_000), {}, estimate=False)
+    assert 15_000 < max(looked) <= 20_001
+
+
 def test_determinacy_does_not_depend_on_units() -> None:
     for factor in (1e-8, 1.0, 1e8):
         problem = case(

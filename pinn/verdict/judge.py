@@ -9,6 +9,7 @@ from operator import itemgetter
 
 import torch
 
+from pinn.errors import NotFinite
 from pinn.model import Model
 from pinn.sampling import Collocation
 from pinn.verdict.conditions import fields_without_equation, what_is_missing
@@ -30,6 +31,8 @@ CONTRADICTED = 1e-2
 """Of a source or of given values, what must be left where no field can meet all conditions."""
 HELD_OUT = -1
 """Number of the draw of points that no step trains on."""
+MOST_POINTS = 20_000
+"""At which residuals are looked at, so that time and memory are bounded."""
 
 
 def judge(
@@ -54,15 +57,19 @@ def judge(
     own = deepcopy(model).to(torch.float64)
     collocation = deepcopy(collocation).to(device, torch.float64)
     problem = own.problem.copied()
-    left = relative_residuals(own, collocation(HELD_OUT))
-    correction, determinacy, still_left = None, None, ("", 0.0)
-    finite = all(math.isfinite(each.rms) for each in left.values())
-    if estimate and finite:
-        correction = find_correction(own, collocation, weights, seed=_other(seed, 1))
-        after = relative_residuals(correction.model, collocation(HELD_OUT))
-        shares = {name: _share_of_data(min(each.rms, after[name].rms), each.data) for name, each in left.items()}
-        still_left = max(shares.items(), key=itemgetter(1))
-        determinacy = find_determinacy(own, collocation, left, field_sizes(own), seed=_other(seed, 2))
+    count = sum(map(sum, collocation.sizes.values()))
+    points = collocation.more_or_fewer(problem, min(1.0, MOST_POINTS / count), HELD_OUT)
+    left = relative_residuals(own, points)
+    correction, determinacy, still_left, cannot = None, None, ("", 0.0), ""
+    if estimate and all(math.isfinite(each.rms) for each in left.values()):
+        try:
+            correction = find_correction(own, collocation, weights, seed=_other(seed, 1))
+            after = relative_residuals(correction.model, points)
+            shares = {name: _share_of_data(min(each.rms, after[name].rms), each.data) for name, each in left.items()}
+            still_left = max(shares.items(), key=itemgetter(1))
+            determinacy = find_determinacy(own, collocation, left, field_sizes(own), seed=_other(seed, 2))
+        except NotFinite as error:
+            cannot = str(error)
     found = _Found(
         left=left,
         still_left=still_left,
@@ -72,6 +79,7 @@ def judge(
         jumps=find_jumps(problem),
         missing=what_is_missing(problem) if determinacy is not None and determinacy.free else [],
         without_equation=fields_without_equation(problem),
+        cannot=cannot,
     )
     status, reason = found.verdict()
     return Verdict(
@@ -98,6 +106,7 @@ class _Found:
     Attributes:
         still_left: the residual of which neither the solution nor its correction takes away the source or the data, and
             the share of them that is left.
+        cannot: why the error cannot be estimated, or nothing.
     """
 
     left: dict[str, Left]
@@ -108,6 +117,7 @@ class _Found:
     jumps: list[Jump]
     missing: list[str]
     without_equation: list[str]
+    cannot: str
 
     def verdict(self) -> tuple[Status, str]:
         """Return the status and why, the gravest first."""
@@ -155,7 +165,7 @@ class _Found:
         """Return what is not grave."""
         jumps = [f"{jump}: smooth fields come near it slowly" for jump in self.jumps if not jump.leading]
         corners = [f"{each}: no smooth field can meet both" for each in self.contradictions if not each.whole]
-        return (*jumps, *corners)
+        return (*jumps, *corners, *([f"the error cannot be estimated: {self.cannot}"] if self.cannot else []))
 
 
 ILL_POSED = "is it ill-posed, as heat conduction backwards in time is, or in resonance?"
