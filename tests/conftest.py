@@ -15,9 +15,10 @@ def pytest_configure() -> None:
 @pytest.fixture
 def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs without pictures, which take most of the time of a small run."""
-    from pinn import run
+    from pinn import review, run
 
-    monkeypatch.setattr(run, "save_figures", lambda *arguments: [])
+    for module in (review, run):
+        monkeypatch.setattr(module, "save_figures", lambda *arguments: [])
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import LBFGS, SGD, Adam, AdamW
 
 import pinn
-from pinn import MLP, Stage, run
+from pinn import MLP, Stage, review
 from pinn.build import build
 from pinn.derivatives import partial as derivative
 from pinn.model import Model
@@ -126,7 +126,7 @@ def test_float32_steps_are_those_of_a_model_in_float32(monkeypatch: pytest.Monke
     monkeypatch.setattr(module.Training, "use_best", lambda self: None)
     with monkeypatch.context() as patch:
         cut_after(patch, 3)
-        with pytest.warns(UserWarning, match="SIGTERM ended the training after 3 steps"):
+        with pytest.warns(UserWarning, match="a signal ended the training after 3 steps"):
             solution = pinn.solve(problem, stages={"adam": Stage(FIRST, steps=9), "last": Stage(LBFGS, 1)}, **QUICK)
     collocation = Collocation(problem, Sobol(), points=20, boundary_points=1)
     with torch.random.fork_rng():
@@ -217,7 +217,7 @@ def test_a_run_is_recorded_as_it_was_asked_for_and_solved_in_float64(tmp_path: P
     assert metrics["dtype"] == "mixed"
     solution = pinn.load(tmp_path)
     assert solution(x=0.1, y=0.2)["u"].dtype == torch.float64
-    assert run.evaluate(tmp_path)["relative_l2"] == metrics["relative_l2"]
+    assert review.evaluate(tmp_path)["relative_l2"] == metrics["relative_l2"]
 
 
 def test_each_stage_trains_its_part_and_begins_with_the_best_state(monkeypatch: pytest.MonkeyPatch) -> None:

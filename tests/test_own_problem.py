@@ -60,9 +60,10 @@ def test_the_snippets_of_python_run(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.syspath_prepend(str(folder))
-    _, solving, integral, checking = blocks(DOCUMENT, "python")
+    _, solving, materials, integral, checking = blocks(DOCUMENT, "python")
     exec(solving.replace("seconds=20", "seconds=1, points=100, boundary_points=20, grid=11, progress=False"), {})  # noqa: S102
-    exec(integral.replace("points=200", "points=200, progress=False"), {})  # noqa: S102
+    for snippet in (materials, integral):
+        exec(snippet.replace("points=200", "points=200, progress=False"), {})  # noqa: S102
     capsys.readouterr()
     exec(checking, {})  # noqa: S102
     lines = [ast.literal_eval(line) for line in capsys.readouterr().out.splitlines()]

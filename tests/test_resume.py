@@ -21,9 +21,12 @@ pytestmark = pytest.mark.usefixtures("no_figures")
 TRAININGS = [name for name in options("training") if name != "auto"]
 
 
+WITHOUT = ("~network.width", "~network.depth")
+
+
 def words_for(training: str) -> list[str]:
     small = {
-        "lstsq": ["network=random_features", "network.features=30", "~network.width", "~network.depth"],
+        "lstsq": [*("network=random_features", "network.features=30", "network.scale=2"), *WITHOUT],
         "refinement": ["network=refined", "+network.features=30"],
     }
     return [f"training={training}", *small.get(training, [])]
@@ -136,11 +139,11 @@ def test_the_chunk_of_the_run_stays_chosen(tmp_path: Path, monkeypatch: pytest.M
     """Sums over other chunks have other bits; more memory is free when the run goes on."""
     words = ("training=adam", "training.adam.resample=0")
     with monkeypatch.context() as patch:
-        patch.setattr("pinn.solver.choose_chunk", lambda *_: 7)
+        patch.setattr("pinn.prepare.choose_chunk", lambda *_: 7)
         assert train(tmp_path / "whole", *words, steps=6) in ENDED
         cut_after(patch, 2)
         assert train(tmp_path / "cut", *words, steps=6) == 143
-    monkeypatch.setattr("pinn.solver.choose_chunk", lambda *_: None)
+    monkeypatch.setattr("pinn.prepare.choose_chunk", lambda *_: None)
     assert run.resume(tmp_path / "cut", {}) in ENDED
     assert end_of(tmp_path / "cut") == end_of(tmp_path / "whole")
 

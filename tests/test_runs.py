@@ -14,7 +14,7 @@ from helpers.runs import ENDED, SMALL, configuration, cut_after, script, train
 from rich.console import Console
 
 import pinn
-from pinn import config, run
+from pinn import config, review, run
 from pinn.errors import InputError
 from pinn.lock import locked
 
@@ -95,7 +95,7 @@ def test_metrics_hold_these_keys(metrics: dict[str, Any]) -> None:
     assert metrics["reference"] == {"kind": "exact", "error": 1e-13}
     assert set(metrics["residual_rms"]) == {"equation", "initial", "walls"}
     assert metrics["unknowns"] == {}
-    assert set(metrics["wall_seconds"]) == {"setup", "train", "total"}
+    assert set(metrics["wall_seconds"]) == {"setup", "train", "verdict", "total"}
     assert metrics["wall_seconds"]["total"] > metrics["wall_seconds"]["train"] > 0
     assert metrics["peak_memory_mb"] > 10
     assert metrics["versions"]["torch"] == torch.__version__
@@ -138,7 +138,7 @@ def test_the_residuals_of_the_table_are_unweighted(burgers: Path, metrics: dict[
 
 
 def test_evaluating_on_the_same_grid_gives_the_same_bits(burgers: Path, metrics: dict[str, Any]) -> None:
-    result = run.evaluate(burgers)
+    result = review.evaluate(burgers)
     assert result["grid"] == metrics["grid"]
     for key in ("relative_l2", "relative_l2_total", "max_error"):
         assert result[key] == metrics[key]
@@ -233,7 +233,7 @@ def test_the_best_state_is_kept_not_the_last(tmp_path: Path, no_figures: None) -
         validation = [float(row["validation"]) for row in csv.DictReader(file)]
     assert metrics["best_step"] == validation.index(min(validation)) == 0
     assert validation[-1] > 10 * validation[0]
-    assert run.evaluate(tmp_path / "run")["relative_l2"] == metrics["relative_l2"]
+    assert review.evaluate(tmp_path / "run")["relative_l2"] == metrics["relative_l2"]
     start = configuration(*words, steps=4, block=1)
     untrained, _ = run.build(start, Console(quiet=True))
     best = pinn.load(tmp_path / "run").model.state_dict()

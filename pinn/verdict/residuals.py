@@ -14,6 +14,8 @@ from pinn.problems.probing import Field, random_field
 
 STEP = 1e-4
 """Relative change of the fields by which the answer of a residual is measured, and divided by again."""
+POINTS_AT_ONCE = 4096
+"""So that memory is bounded."""
 POINTS = 500
 """Of the interior, at which the size of a field is measured."""
 ZERO = 1e-12
@@ -69,9 +71,7 @@ def relative_residuals(model: Model, points: Mapping[str, Points]) -> dict[str, 
     changes = [{name: random_field(model.problem, generator) for name in sizes} for _ in range(2)]
     found: dict[str, Left] = {}
     for constraint, quantities in points.items():
-        at = {
-            key: values.detach().requires_grad_(key in model.problem.coordinates) for key, values in quantities.items()
-        }
+        at = {key: values.detach() for key, values in quantities.items()}
         rows = _rows(model, constraint, at)
         answers = dict.fromkeys(rows, 0.0)
         for name in sizes:
@@ -102,9 +102,17 @@ def _rows(
     change: Callable[[Points, Points], Points] = lambda at, fields: fields,
 ) -> Points:
     """Return the residuals of one constraint, (points,) each, where the fields may be changed."""
-    with torch.enable_grad():
-        rows = model.problem.residuals(constraint, points, lambda at: change(at, model.fields(at)))
-    return {row: values.detach() for row, values in rows.items() if row not in model.hard.rows}
+    found: dict[str, list[Tensor]] = {}
+    for parts in zip(*(values.split(POINTS_AT_ONCE) for values in points.values()), strict=True):
+        at = dict(zip(points, (part.detach() for part in parts), strict=True))
+        for key in model.problem.coordinates:
+            at[key].requires_grad_()
+        with torch.enable_grad():
+            rows = model.problem.residuals(constraint, at, lambda here: change(here, model.fields(here)))
+        for row, values in rows.items():
+            if row not in model.hard.rows:
+                found.setdefault(row, []).append(values.detach())
+    return {row: torch.cat(pieces) for row, pieces in found.items()}
 
 
 def _zero(at: Points, fields: Points) -> Points:
@@ -116,8 +124,9 @@ def _between_slabs(model: Marching, constraint: str, row: str, points: Points, f
     """Return what one initial condition leaves where the slabs of time meet."""
     pieces = []
     for slab in range(1, len(model.slabs)):
+        leaves = {key: x.detach().requires_grad_(key in model.problem.coordinates) for key, x in points.items()}
         with model.slabs.evaluating(slab), torch.enable_grad():
-            pieces.append((model.place(points), model(constraint, points)[row].detach()))
+            pieces.append((model.place(leaves), model(constraint, leaves)[row].detach()))
     if not pieces:
         return {}
     at, worst = max(pieces, key=lambda piece: _rms(piece[1]))
