@@ -1,5 +1,6 @@
 """L-BFGS with a long memory, self-scaled."""
 
+import math
 from collections.abc import Iterable
 
 import torch
@@ -94,8 +95,6 @@ class SelfScaledLBFGS(QuasiNewton):
             # s·H⁻¹s needs no inverse: H⁻¹s = -α g.
             tau = min(1.0, -ys / (end.step**2 * here.slope))
             state["scales"], state["start"] = state["scales"] / tau, state["start"] / tau
-        if len(state["steps"]) >= self.history:
-            self._forget(-(-self.history // FORGOTTEN))
         state["steps"] = torch.cat([state["steps"], s.unsqueeze(0)])
         state["changes"] = torch.cat([state["changes"], y.unsqueeze(0)])
         column = (state["steps"] @ y).unsqueeze(1)
@@ -103,12 +102,18 @@ class SelfScaledLBFGS(QuasiNewton):
         state["products"] = torch.cat([torch.cat([state["products"], below]), column], dim=1)
         state["scales"] = torch.cat([state["scales"], column.new_ones(1)])
         state["updates"] += 1
+        if len(state["steps"]) > self.history:
+            self._forget(math.ceil(self.history / FORGOTTEN))
 
     def _forget(self, pairs: int) -> None:
+        """Drop the oldest pairs."""
         state = self.state
         for name in ("steps", "changes", "scales"):
             state[name] = state[name][pairs:]
         state["products"] = state["products"][pairs:, pairs:]
+        # Directions of none of the pairs are scaled with every update, without an end. They never get beyond all pairs.
+        longest = state["scales"] * state["steps"].square().sum(dim=1) / state["products"].diagonal()
+        state["start"] = min(state["start"], longest.max().item())
 
     def work(self, rows: int) -> float:
         """Return the operations of four passes over the pairs and of two over their products, whatever the rows are."""
