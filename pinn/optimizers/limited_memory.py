@@ -25,13 +25,13 @@ class SelfScaledLBFGS(QuasiNewton):
 
         H ← (I - ρ s yᵀ) H (I - ρ y sᵀ) / τ + ρ s sᵀ,
 
-    beginning with a multiple of the identity. H is not kept but applied, from the matrices S and Y whose columns are the
-    pairs. With R the upper triangle of SᵀY, D its diagonal, and p = R⁻¹Sᵀg,
+    beginning with a multiple of the identity. H is not kept but applied, from the matrices S and Y with the pairs in their
+    columns. With R the upper triangle of SᵀY, D its diagonal, and p = R⁻¹Sᵀg,
 
         H g = γ u + S R⁻ᵀ (C D p - γ Yᵀu),    u = g - Y p,
 
     where γ and C hold the products of 1/τ that have come since (Byrd, Nocedal and Schnabel 1994 for τ = 1; Al-Baali
-    1999 for τ). τ shrinks eigenvalues of the Hessian that were once seen and have fallen since, which BFGS itself forgets
+    1999 for τ). τ shrinks eigenvalues of the Hessian that have fallen since they were seen, which BFGS itself forgets
     slowly: the loss of a network loses a factor of 10¹⁰, and its curvature with it.
 
     A memory as long as there are parameters is what makes it fast: with 100 pairs for 500 parameters it is no better
