@@ -21,8 +21,8 @@ class QuasiNewton(Optimizer):
 
     H is carried from one objective to the next, so that points may be redrawn every few hundred iterations; y is
     always a difference of gradients of one objective. Where a search finds no decrease H is given up, and the next
-    step is one of steepest descent. No decision compares with an absolute number: a multiple of the objective has the
-    same iterations.
+    step is one of steepest descent. Pairs of s and y are judged by round-off, never by an absolute number: after the
+    first step a multiple of the objective has the same iterations.
 
     Args:
         parameters: all parameters of the objective.
