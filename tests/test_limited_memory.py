@@ -106,7 +106,7 @@ def test_a_multiple_of_the_objective_has_the_same_iterations(factor: float) -> N
                 parameter.grad = parameter.grad * scale
             return loss * scale
 
-        # The first step is bounded, so that its length depends on the size of the gradient; it is left to plain descent.
+        # The very first step is bounded, so that its length depends on the size of the gradient: it is left out.
         optimizer.state = {"n_iter": 0}
         optimizer.reset(torch.cat([parameter.detach().flatten() for parameter in objective.parameters]))
         optimizer.state |= {"start": 1e-3 / scale, "updates": 1}
