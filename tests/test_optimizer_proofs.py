@@ -22,7 +22,7 @@ from pinn.domains import Box
 from pinn.model import Model, scaled
 from pinn.networks import MLP, Scaled
 from pinn.objective import Objective
-from pinn.optimizers import LeastSquares, LevenbergMarquardt, SelfScaledBroyden
+from pinn.optimizers import LeastSquares, LevenbergMarquardt, Optimizer, SelfScaledBroyden, SelfScaledLBFGS
 from pinn.problems import Constraint, Poisson, Problem
 from pinn.sampling import Collocation, Sobol
 from pinn.weighting import Fixed
@@ -67,7 +67,7 @@ def fit(degree: int) -> Objective:
 
 FIT_POINTS = points_of(Measured(), 60)
 STARTS = [(-1.2, 1.0), (2.0, -2.0), (0.0, 5.0)]
-SELF_SCALED = pytest.mark.parametrize("optimizer", [Broyden, BFGS], ids=["broyden", "bfgs"])
+SELF_SCALED = pytest.mark.parametrize("optimizer", [Broyden, BFGS, SelfScaledLBFGS], ids=["broyden", "bfgs", "lbfgs"])
 
 
 @pytest.mark.parametrize("start", STARTS)
@@ -95,7 +95,7 @@ def test_self_scaled_methods_on_rosenbrock(start: tuple[float, float], optimizer
     assert iterations <= 1.3 * theirs.nit
 
 
-def iterations_to(loss: float, objective: Objective, optimizer: SelfScaledBroyden, most: int = 2000) -> int:
+def iterations_to(loss: float, objective: Objective, optimizer: Optimizer, most: int = 2000) -> int:
     for iteration in range(most):
         if objective.loss() <= loss:
             return iteration

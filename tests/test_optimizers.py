@@ -15,7 +15,15 @@ from torch.optim.lr_scheduler import ExponentialLR
 
 from pinn.errors import InputError
 from pinn.objective import Objective
-from pinn.optimizers import LeastSquares, LevenbergMarquardt, Optimizer, SelfScaledBroyden, Unlimited, adapted
+from pinn.optimizers import (
+    LeastSquares,
+    LevenbergMarquardt,
+    Optimizer,
+    SelfScaledBroyden,
+    SelfScaledLBFGS,
+    Unlimited,
+    adapted,
+)
 from pinn.optimizers.torch_optimizers import FirstOrder, LimitedMemory
 from pinn.problems import Burgers, Poisson
 from pinn.training import Stage
@@ -30,6 +38,8 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "lbfgs without line search": partial(LBFGS, lr=1e-2, tolerance_change=0, tolerance_grad=0),
     "broyden": SelfScaledBroyden,
     "bfgs": partial(SelfScaledBroyden, update="bfgs"),
+    "self-scaled lbfgs": SelfScaledLBFGS,
+    "self-scaled lbfgs that forgets": partial(SelfScaledLBFGS, history=4),
     "levenberg-marquardt": LevenbergMarquardt,
     "straight levenberg-marquardt": partial(LevenbergMarquardt, bend=0),
     "least squares": LeastSquares,

@@ -113,7 +113,7 @@ def test_a_hessian_that_lost_its_sign_is_given_up() -> None:
     optimizer.run(objective, MENDED)
     before = objective.loss()
     optimizer.state["inverse"].neg_()
-    assert optimizer.run(objective, 1) == (1, None)
+    assert optimizer.run(objective, 1)[:2] == (1, None)
     assert objective.loss() < before
     assert optimizer.state["updates"] == 1
 
@@ -136,7 +136,7 @@ def test_a_useless_hessian_is_given_up_within_a_call() -> None:
     optimizer.run(objective, 5)
     before = objective.loss()
     optimizer.state["inverse"].mul_(1e-60)
-    assert optimizer.run(objective, 2) == (2, None)
+    assert optimizer.run(objective, 2)[:2] == (2, None)
     assert objective.loss() < before
     assert optimizer.state["n_iter"] == 7
 
@@ -144,7 +144,7 @@ def test_a_useless_hessian_is_given_up_within_a_call() -> None:
 def test_at_the_least_it_says_why_it_stops() -> None:
     objective = Objective(model_of(Rosenbrock(), Constants), points_of(Rosenbrock()), Fixed())
     [values] = objective.parameters
-    taken, reason = SelfScaledBroyden([values]).run(objective, 1000)
+    taken, reason, _ = SelfScaledBroyden([values]).run(objective, 1000)
     assert taken < 100
     assert reason in ("the gradient is zero", "the line search finds no decrease along the gradient")
     torch.testing.assert_close(values.data, torch.ones(2, dtype=torch.float64), rtol=0, atol=1e-12)
@@ -157,7 +157,7 @@ def test_a_loss_that_is_no_number_is_a_reason() -> None:
         value.grad = torch.ones_like(value)
         return (value * torch.nan).sum()
 
-    assert SelfScaledBroyden([value]).run(closure, 1) == (0, "the loss is nan")
+    assert SelfScaledBroyden([value]).run(closure, 1)[:2] == (0, "the loss is nan")
     assert value.item() == 1
 
 

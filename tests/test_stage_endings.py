@@ -68,7 +68,12 @@ def test_points_are_redrawn_within_a_block_when_that_is_asked(resample: int, tmp
 
 
 def test_the_reason_of_every_stage_is_written_down(tmp_path: Path, no_figures: None) -> None:
-    values = configuration("training=adam_lbfgs", "training.lbfgs.optimizer.tolerance_change=1e3", steps=6)
+    values = configuration("training=adam_lbfgs", steps=6)
+    values["training"]["lbfgs"]["optimizer"] = {
+        "_target_": "torch.optim.LBFGS",
+        "line_search_fn": "strong_wolfe",
+        "tolerance_change": 1e3,
+    }
     assert run.train(values, tmp_path / "run") in ENDED
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["stopped"] == [

@@ -307,7 +307,7 @@ NOT_POSSIBLE: list[tuple[str, tuple[Any, ...], Any, str]] = [
         1,
         "param_groups are of other parameters",
     ),
-    (LAST, ("training", "optimizers", 1, "optimizer", "state", 0, "d"), torch.zeros(3), "cannot go on from its state"),
+    (LAST, ("training", "optimizers", 1, "steps"), torch.zeros(3), "cannot go on from its state"),
     (
         LAST,
         ("training", "optimizers", 0, "optimizer", "state", 0, "exp_avg"),

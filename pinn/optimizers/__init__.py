@@ -2,6 +2,7 @@
 
 from pinn.optimizers.least_squares import LeastSquares
 from pinn.optimizers.levenberg_marquardt import LevenbergMarquardt
+from pinn.optimizers.limited_memory import SelfScaledLBFGS
 from pinn.optimizers.optimizer import Optimizer, Progress, Stop, Unlimited
 from pinn.optimizers.self_scaled_broyden import SelfScaledBroyden
 from pinn.optimizers.torch_optimizers import TorchOptimizer, adapted
@@ -12,6 +13,7 @@ __all__ = [
     "Optimizer",
     "Progress",
     "SelfScaledBroyden",
+    "SelfScaledLBFGS",
     "Stop",
     "TorchOptimizer",
     "Unlimited",
