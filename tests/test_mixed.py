@@ -113,7 +113,7 @@ def precisions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, set[torch.dty
 def test_every_tensor_of_a_step_has_the_precision_of_its_stage(
     training: str, dtype: str, first: torch.dtype, second: torch.dtype, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "save_figures", lambda *_: [])
+    monkeypatch.setattr("pinn.run.save_figures", lambda *_: [])
     seen = precisions(monkeypatch)
     assert train(tmp_path / "run", f"training={training}", f"dtype={dtype}", steps=4) in ENDED
     assert {precision for name, precision in seen if name != "Adam" for precision in precision} == {second}
