@@ -1,7 +1,7 @@
 """All that a GPU has to tell, in at most six minutes: tests, steps a second, large solves, every problem once.
 
-Each part is a process of its own with a limit of its own. What it has found by then is kept, line by line, in the folder
-`--out`, and the next part begins. Without a GPU, `--device cpu --quick` tries the same in small.
+Each part is a process of its own with a limit of its own. What it has found by then is kept, line by line, in a folder,
+and the next part begins. Without a GPU, `--device cpu --quick` tries the same in small.
 """
 
 import argparse

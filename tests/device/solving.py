@@ -24,6 +24,7 @@ from pinn.plan import refinement, slab_count
 from pinn.problems import Burgers
 from pinn.sampling import Collocation, Sobol
 from pinn.solution import build_model
+from pinn.training import budget
 from pinn.weighting import Fixed
 
 QUICK = {"points": 60, "boundary_points": 10, "seconds": None, "progress": False, "grid": 5, "compile": False}
@@ -82,6 +83,15 @@ def test_a_linear_plan_with_its_trials(device: torch.device) -> None:
     assert any(isinstance(module, RandomFeatures) for module in solution.model.modules())
     # The series and the sines of the network, whose scale the trials have found, are better than that.
     assert solution(x=0.5)["u"].item() == pytest.approx(2 * math.sin(0.5), abs=1e-6)
+
+
+def test_the_speed_that_is_measured_is_that_of_the_device(
+    device: torch.device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = []
+    monkeypatch.setattr(budget, "solve", lambda matrix, right: places.append(matrix.device) or right)
+    budget.measure_speed(torch.zeros(0, dtype=torch.float64, device=device))
+    assert set(places) == {device}
 
 
 def test_trials_tell_the_number_of_slabs(device: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
