@@ -145,7 +145,7 @@ def evaluate(model: Model, points: Points) -> Evaluation:
             for name, row in values.items():
                 if start == 0:
                     whole[name] = torch.empty(shape, dtype=row.dtype)
-                whole[name].view(-1)[start : start + len(row)] = torch.where(within, row, torch.nan)
+                whole[name].view(-1)[start : start + len(row)] = torch.where(within, row.cpu(), torch.nan)
     return Evaluation({name: values.cpu() for name, values in points.items()}, *parts, inside)
 
 

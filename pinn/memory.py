@@ -73,7 +73,9 @@ class _Bytes(TorchDispatchMode):
 def free_memory(device: torch.device) -> int | None:
     """Return the bytes that are free on a device, within the limits of a container; None where that is unknown."""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        # What torch has set aside and does not use is free to it.
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept
     known = [_available(), _left_in_container(), _left_to_process()]
     return min((value for value in known if value is not None), default=None)
 

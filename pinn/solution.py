@@ -71,7 +71,8 @@ class Solution:
         """Return every field by name at points given by coordinate.
 
         Numbers, sequences, arrays and tensors are broadcast to one shape, which the fields have too. Where a given
-        tensor requires grad, the fields can be differentiated by it with `pinn.derivatives`.
+        tensor requires grad, the fields can be differentiated by it with `pinn.derivatives`. They lie where the first
+        tensor does, whatever device the network has; on the CPU, where no tensor was given.
 
         Args:
             outside: what the fields are at points outside of the domain, of which the solution knows nothing: `nan`,
@@ -93,6 +94,7 @@ class Solution:
             )
         like = next(self.model.parameters())
         given = [torch.as_tensor(coordinates[name], dtype=like.dtype, device=like.device) for name in names]
+        home = next((value.device for value in coordinates.values() if isinstance(value, Tensor)), torch.device("cpu"))
         values = torch.broadcast_tensors(*given)
         shape = values[0].shape
         flat = [value.reshape(-1) for value in values]
@@ -104,7 +106,7 @@ class Solution:
             fields = {name: torch.cat([block[name] for block in blocks]) for name in self.problem.fields}
             if outside != "extrapolate":
                 fields = self._inside(dict(zip(names, flat, strict=True)), fields, refuse=outside == "raise")
-            return {name: values.reshape(shape) for name, values in fields.items()}
+            return {name: values.reshape(shape).to(home) for name, values in fields.items()}
 
     def _inside(self, points: Points, fields: Points, *, refuse: bool) -> Points:
         """Return the fields, NaN at points outside of the domain, of which there is one warning; or refuse those."""

@@ -5,6 +5,7 @@ verdict       whether verdicts are right: estimated against true errors, and pro
 derivatives   loss and parameter gradient with the taylor engine against nested reverse mode
 speed         steps and Jacobians against plain torch, the trainer, and the time to the first step
 peers         DeepXDE, where it is installed, and this project: error over wall time on Poisson and Burgers
+gpu           what a GPU has to tell, in at most six minutes: its tests, steps, large solves, every problem
 growth        time and memory of a step with the number of points, the width and the dimension
 """
 
@@ -14,7 +15,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-NAMES = ("accuracy", "verdict", "derivatives", "speed", "growth", "peers")
+NAMES = ("accuracy", "verdict", "derivatives", "speed", "gpu", "growth", "peers")
 RESULTS = Path("outputs") / "benchmarks"
 
 

@@ -349,7 +349,7 @@ def test_auto_measures_then_says_what_it_does(monkeypatch: pytest.MonkeyPatch) -
         ways.append(step.way)
     assert ways == [*["eager"] * 3, *["captured"] * 3]
     [(measured, steps, seconds, present)] = asked
-    assert 0 < measured.seconds < 1
+    assert measured.seconds > 0
     with Count() as count:
         objective.gradient()
     assert measured.operations == count.operations > 100

@@ -10,6 +10,7 @@ import torch
 from pinn.compilation.capture import capture, leaf, state_of
 from pinn.compilation.choice import Clock, Count, NoClock, repays, why_not_compile
 from pinn.compilation.kernels import OUT_OF_MEMORY, compiled, reason
+from pinn.devices import finish
 from pinn.domains import Points
 from pinn.errors import OutOfTime
 from pinn.model import Model, call_with
@@ -54,7 +55,8 @@ class RowGraphs:
         # A stage may hold a part of the network fixed.
         form = function, constraint, sizes, tuple(parameter.requires_grad for parameter in model.parameters())
         if self.patient and form not in self._graphs and not self._is_due(form):
-            return self._measured(form, lambda: function(model, constraint, points))
+            device = next(model.parameters()).device
+            return self._measured(form, device, lambda: function(model, constraint, points))
         state, values = state_of(model), {name: value.detach() for name, value in points.items()}
         try:
             # Derivatives are computed inside of the graph; autograd has nothing to record.
@@ -82,14 +84,16 @@ class RowGraphs:
     def _is_due(self, form: Any) -> bool:
         return form in self._operations and repays(self._operations[form], self._seconds[form])
 
-    def _measured(self, form: Any, call: Callable[[], T]) -> T:
+    def _measured(self, form: Any, device: torch.device, call: Callable[[], T]) -> T:
         if form not in self._operations:
             with Count() as count:
                 result = call()
             self._operations[form] = count.operations
             return result
+        finish(device)
         started = time.perf_counter()
         result = call()
+        finish(device)
         self._seconds[form] += time.perf_counter() - started
         return result
 
@@ -111,4 +115,4 @@ class RowGraphs:
             self.say(f"residuals are captured and not compiled: {why_not}")
             self.way = "captured"
             return graph
-        return compiled(graph, next(model.parameters()).device)
+        return compiled(graph, cuda_graphs=next(model.parameters()).device.type == "cuda")

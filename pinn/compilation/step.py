@@ -12,6 +12,7 @@ from pinn.compilation.capture import capture, first_order_step, state_of
 from pinn.compilation.choice import Clock, Count, NoClock, Step, choose, why_not_compile
 from pinn.compilation.kernels import OUT_OF_MEMORY, compiled, reason
 from pinn.compilation.rows import RowFunction, RowGraphs, Way
+from pinn.devices import finish
 from pinn.domains import Points
 from pinn.errors import InputError, OutOfTime
 from pinn.jacobian import residual_jacobian
@@ -111,8 +112,11 @@ class CompiledStep:
                 gradient = objective.gradient()
             self._operations = count.operations
             return gradient
+        device = objective.parameters[0].device
+        finish(device)
         started = time.perf_counter()
         gradient = objective.gradient()
+        finish(device)
         self._times.append(time.perf_counter() - started)
         if len(self._times) == STEPS_TO_MEASURE - 1:
             self._decide()
@@ -156,7 +160,7 @@ class CompiledStep:
                     self.say(f"steps are captured and not compiled: {why_not}")
                     self.settle("captured")
                 else:
-                    graph = compiled(graph, objective.parameters[0].device)
+                    graph = compiled(graph, cuda_graphs=objective.parameters[0].device.type == "cuda")
             self._graphs[form] = graph, rows
             # Compiling happens in the first call.
             return Gradient(*graph(state, points, scales))

@@ -9,6 +9,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
+from pinn.devices import Pace, finish
 from pinn.errors import InputError, OutOfTime
 from pinn.optimizers.least_squares import solve, solve_work
 
@@ -26,7 +27,7 @@ class Budget:
     All decisions that look at a clock are made here. It is the `pinn.optimizers.Stop` of the stage that is trained: a
     stage has a share of what is left when it begins, and takes no iteration that would exceed it, judged by its last
     one, nor begins a decomposition that would, judged by the speed of the machine. A clock makes results differ between
-    machines: it is a cap, not a stopping rule.
+    machines: it is a cap, not a stopping rule. On a GPU, time counts when work is done, not when it is asked for.
 
     Args:
         seconds: None sets no limit.
@@ -49,6 +50,7 @@ class Budget:
         self.seconds = seconds
         self.like = torch.zeros(0, dtype=torch.float64) if like is None else like
         self.clock = clock or time.perf_counter
+        self.pace = Pace(self.like.device)
         self.interrupted: Callable[[], bool] = lambda: False
         """Whether a signal has come."""
         self.spent = 0.0
@@ -73,6 +75,7 @@ class Budget:
 
     def note(self) -> None:
         """Note what is spent by now."""
+        finish(self.like.device)
         self.spent = self.elapsed()
 
     def halt(self) -> None:
@@ -126,6 +129,7 @@ class Budget:
 
     def __call__(self) -> bool:
         """Whether no further iteration is to begin: the time is over, or a signal came, or it is time for a pause."""
+        self.pace()
         self.end_iteration()
         if self.is_over() or self.interrupted() or self.elapsed() >= self._pause:
             return True
@@ -167,6 +171,7 @@ class Budget:
             yield
         finally:
             self._can_be_left = False
+            finish(self.like.device)
             self._set_apart(began)
 
     def leave(self) -> None:

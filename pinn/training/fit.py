@@ -11,6 +11,7 @@ from typing import Any
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.strategies import SingleDeviceStrategy
 from rich.console import Console
 
 from pinn.signals import Signals
@@ -48,11 +49,12 @@ def fit(
     with warnings.catch_warnings(), _quiet("lightning.pytorch"):
         # Lightning has advice for loaders of data sets; there is no data set here.
         warnings.filterwarnings("ignore", module="lightning")
-        device = next(training.parameters()).device.type
+        device = next(training.parameters()).device
         own = [ProgressBar(console), Scalars(), *([checkpoints] if checkpoints else [])]
         trainer = _Trainer(
-            accelerator="gpu" if device == "cuda" else device,
+            accelerator="gpu" if device.type == "cuda" else device.type,
             devices=1,
+            strategy=_WhereItIs(device),
             max_epochs=1,
             logger=logger or False,
             callbacks=[*own, *callbacks],
@@ -76,6 +78,16 @@ class _Trainer(Trainer):
     def received_sigterm(self) -> bool:
         """Never: Lightning would leave its loop by SystemExit, at whatever step it is."""
         return False
+
+
+class _WhereItIs(SingleDeviceStrategy):
+    """Trains on the device where the model is, and leaves it there: its points are there, and the best state is next.
+
+    Lightning takes a model to the CPU in the end.
+    """
+
+    def teardown(self) -> None:
+        """Move nothing."""
 
 
 def _one_process() -> LightningEnvironment:

@@ -157,12 +157,19 @@ CASES: Mapping[str, Callable[[], Case]] = {
 
 
 def objective_of(
-    problem: Any, points: int, boundary_points: int, width: int = 50, depth: int = 4, dtype: torch.dtype = torch.float32
+    problem: Any,
+    points: int,
+    boundary_points: int,
+    width: int = 50,
+    depth: int = 4,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
 ) -> tuple[Any, Objective]:
     """Put together what a training would put together."""
     torch.manual_seed(0)
-    collocation = Collocation(problem, Sobol(), points, boundary_points).to(dtype=dtype)
-    model = build_model(problem, partial(MLP, width=width, depth=depth), dtype)
+    problem = problem.copied(device, dtype)
+    collocation = Collocation(problem, Sobol(), points, boundary_points).to(device, dtype)
+    model = build_model(problem, partial(MLP, width=width, depth=depth), dtype).to(device)
     draw = collocation(0)
     model.engines = choose_engines("auto", model, draw).by_constraint
     return problem, Objective(model, draw, Fixed())
