@@ -35,7 +35,7 @@ setup: $(READY)
 $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; name yours by PYTHON=/path/to/python." >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet "torch>=2.10,<2.16"
+	.venv/bin/python -m pip install --quiet "torch>=2.10,<2.14"
 	.venv/bin/python -m pip install --quiet --editable ".[dev]"
 	@touch $(READY)
 
