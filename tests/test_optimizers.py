@@ -110,7 +110,7 @@ def test_a_run_that_is_stopped_and_saved_goes_on_to_the_same_bits(name: str) -> 
         optimizer = made(name, objective)
         if state is not None:
             optimizer.load_state_dict(state)
-        assert optimizer.run(objective, STEPS, After(1)) == (1, None)
+        assert optimizer.run(objective, STEPS, After(1))[:2] == (1, None)
         state = copy.deepcopy(optimizer.state_dict())
     assert torch.equal(parameters(objective), whole(name))
 
@@ -119,7 +119,7 @@ def test_a_run_that_is_stopped_and_saved_goes_on_to_the_same_bits(name: str) -> 
 def test_what_is_stopped_at_once_does_nothing(name: str) -> None:
     objective = objective_of()
     before = parameters(objective)
-    assert made(name, objective).run(objective, STEPS, After(0)) == (0, None)
+    assert made(name, objective).run(objective, STEPS, After(0))[:2] == (0, None)
     assert (objective.gradients, objective.jacobians, objective.losses) == (0, 0, 0)
     assert torch.equal(parameters(objective), before)
 
@@ -131,7 +131,7 @@ def test_an_iteration_that_is_left_never_was(name: str, evaluations: int) -> Non
     objective = objective_of()
     optimizer = made(name, objective)
     stop = After(evaluations=evaluations)
-    taken, reason = optimizer.run(objective, STEPS, stop)
+    taken, reason, _ = optimizer.run(objective, STEPS, stop)
     assert reason is None
     if stop.evaluations >= 0:
         assert taken == STEPS
@@ -197,7 +197,7 @@ def test_iterations_of_lbfgs_are_those_of_one_long_call_of_torch(
     alone = LBFGS(theirs.parameters, line_search_fn=search, max_iter=60, max_eval=10**6, **settings)
     alone.step(theirs)
     iterations = alone.state[theirs.parameters[0]]["n_iter"]
-    taken, reason = adapted(LBFGS(ours.parameters, line_search_fn=search, **settings)).run(ours, 60)
+    taken, reason, _ = adapted(LBFGS(ours.parameters, line_search_fn=search, **settings)).run(ours, 60)
     assert taken == iterations
     assert torch.equal(parameters(ours), parameters(theirs))
     # Without a search torch leaves out the evaluation behind the last iteration, which tells ours why it ended.
@@ -234,7 +234,7 @@ def test_a_solve_without_time_is_not_begun() -> None:
             return operations < 1e3
 
     for name in ("least squares", "levenberg-marquardt"):
-        assert made(name, objective).run(objective, 5, Slow()) == (0, None)
+        assert made(name, objective).run(objective, 5, Slow())[:2] == (0, None)
     assert objective.jacobians == 0
     rows, columns = objective.rows, len(parameters(objective))
     assert asked[0] > 2 * columns**2 * (rows - columns / 3)
@@ -251,9 +251,9 @@ def test_singular_values_without_time_are_not_begun() -> None:
         def fits(self, operations: float = 0) -> bool:
             return operations <= usual
 
-    assert optimizer.run(objective, 5, Usual()) == (0, None)
+    assert optimizer.run(objective, 5, Usual())[:2] == (0, None)
     assert objective.jacobians == 1
     assert torch.equal(parameters(objective), before)
     assert optimizer.state_dict() == {"damping": 1e-25}
     vector_to_parameters(before, objective.parameters)
-    assert optimizer.run(objective, 1) == (1, None)
+    assert optimizer.run(objective, 1)[:2] == (1, None)
