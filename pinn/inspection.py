@@ -194,7 +194,7 @@ def _cost(problem: Problem, drawn: Mapping[str, Points]) -> Cost:
 def _model(problem: Problem, kind: type[MLP | RandomFeatures], **sizes: Any) -> Model:
     """Return a model of a problem; the global generator stays as it is."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         return scaled(problem, kind(len(problem.coordinates), len(problem.fields), **sizes)).double()
 
 

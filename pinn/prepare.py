@@ -82,7 +82,7 @@ def prepare(
         console.print(f"[bold]hard[/bold] {found.describe()}", highlight=False)
     conditions = found.conditions if found else ()
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         model = build_model(problem, chosen.network, precision, conditions).to(device)
     first = next(iter(chosen.stages.values()), None)
     if first is not None:

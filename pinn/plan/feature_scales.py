@@ -169,7 +169,7 @@ class _Search:
         """Return a model whose fields are zero; all trials draw the same directions."""
         inputs = len(self.problem.coordinates)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+            torch.default_generator.manual_seed(0)
             network = RandomFeatures(
                 inputs, len(self.problem.fields), self.features, scale * (inputs // len(scale)), self.interactions
             )

@@ -80,7 +80,7 @@ def _try(problem: Problem, collocation: Collocation, time: int, count: int, stop
     share = min(1.0, POINTS / most)
     thinned = collocation.thinned(problem, share)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         network = Slabs(len(problem.coordinates), len(problem.fields), slabs=count, time=time, features=1)
     model = Marching(problem, network).to(like)
     model.select("trunk", 0)

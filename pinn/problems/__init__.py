@@ -4,6 +4,7 @@ from pinn.problems.advection import Advection
 from pinn.problems.allen_cahn import AllenCahn
 from pinn.problems.burgers import Burgers
 from pinn.problems.cavity import Cavity
+from pinn.problems.constraint import Constraint
 from pinn.problems.heat import Heat
 from pinn.problems.heat2d import Heat2D
 from pinn.problems.helmholtz import Helmholtz
@@ -13,7 +14,7 @@ from pinn.problems.poisson import Poisson
 from pinn.problems.poisson_cosines import PoissonCosines
 from pinn.problems.poisson_multiscale import PoissonMultiscale
 from pinn.problems.poisson_parabola import PoissonParabola
-from pinn.problems.problem import Constraint, Problem
+from pinn.problems.problem import Problem
 from pinn.problems.trial import require_problem, try_out
 from pinn.problems.wave import Wave
 

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from pinn.domains import Box
+from pinn.problems.constraint import Constraint
 from pinn.problems.navier_stokes import steady_navier_stokes
-from pinn.problems.problem import Constraint, Problem, positive
+from pinn.problems.problem import Problem, positive
 from pinn.references import Exact
 
 

@@ -8,7 +8,8 @@ from torch import Tensor
 from pinn.derivatives import laplacian
 from pinn.domains import Box
 from pinn.problems.coefficients import whole
-from pinn.problems.problem import Constraint, Problem, positive
+from pinn.problems.constraint import Constraint
+from pinn.problems.problem import Problem, positive
 from pinn.references import Exact
 
 

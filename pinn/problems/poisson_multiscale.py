@@ -10,7 +10,8 @@ from pinn.derivatives import laplacian
 from pinn.domains import Box
 from pinn.errors import InputError
 from pinn.problems.coefficients import whole
-from pinn.problems.problem import Constraint, Problem
+from pinn.problems.constraint import Constraint
+from pinn.problems.problem import Problem
 from pinn.references import Exact
 
 
