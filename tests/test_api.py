@@ -248,7 +248,7 @@ def test_options_go_by_their_names_and_have_the_defaults_of_their_files() -> Non
     made = solve(
         Poisson(),
         **quick,
-        network=partial(MLP, width=20, depth=2),
+        network=partial(MLP, width=20, depth=3),
         sampler=ResidualAdaptive(),
         weighting=Fixed(),
         stages={"a": stage},

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.runs import ROOT, SMALL
+from helpers.runs import ENDED, ROOT, SMALL
 
 WORDS = [*SMALL, "logger=tensorboard", "training=adam", "training.adam.steps=4", "training.adam.block=2"]
 ENVIRONMENTS = {
@@ -49,13 +49,13 @@ def test_a_cluster_changes_nothing(names: tuple[str, str], tmp_path: Path) -> No
     }
     for name, process in processes.items():
         said, _ = process.communicate(timeout=120)
-        assert process.returncode == 0, said
+        assert process.returncode in ENDED, said
         # Loggers are silent where a rank is not 0.
         assert list((tmp_path / name / "tensorboard").glob("events.*"))
     processes = {name: start(tmp_path, ENVIRONMENTS[name], f"resume={name}", "seconds=null") for name in names}
     for name, process in processes.items():
         said, _ = process.communicate(timeout=120)
-        assert process.returncode == 0, said
+        assert process.returncode in ENDED, said
         metrics = json.loads((tmp_path / name / "metrics.json").read_text())
         assert metrics["steps"] == 4
         assert metrics["stopped"] == ["adam: all steps are taken after 4 steps"]

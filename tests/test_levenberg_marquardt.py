@@ -97,7 +97,7 @@ def test_at_the_least_nothing_moves() -> None:
     [values] = objective.parameters
     values.data.fill_(1.0)
     optimizer = LevenbergMarquardt(objective.parameters)
-    assert optimizer.run(objective, 1) == (1, None)
+    assert optimizer.run(objective, 1) == (1, None, None)
     assert objective.loss() == 0
     assert values.tolist() == [1, 1]
 

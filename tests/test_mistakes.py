@@ -31,7 +31,7 @@ def multiply() -> torch.Tensor:
 
 
 THEIRS: list[tuple[Callable[[], Any], str]] = [
-    (divide, r"^it refuses: ZeroDivisionError: division by zero \(test_errors\.py, line \d+\)\.$"),
+    (divide, r"^it refuses: ZeroDivisionError: division by zero \(test_mistakes\.py, line \d+\)\.$"),
     (multiply, r"^it refuses: RuntimeError: .*shape.*\(\w+\.py, line \d+\)\.$"),
     (partial(torch.nn.Linear, "a", 1), r"^it refuses: TypeError: [^(]*\("),
     (partial(torch.optim.Adam, [], lr=1), "^it refuses: ValueError: optimizer got an empty parameter list\\.$"),

@@ -256,7 +256,7 @@ def test_adaptive_points_are_judged_by_the_model_that_is_trained(
 
     monkeypatch.setattr(ResidualAdaptive, "choose", watched)
     train(tmp_path, "sampling=rad", "training=adam_lbfgs", "dtype=mixed", steps=2)
-    assert seen == [torch.float32, torch.float32, torch.float64]
+    assert seen == [torch.float32, torch.float64]
 
 
 @pytest.mark.usefixtures("no_figures")

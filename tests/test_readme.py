@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.documents import blocks
-from helpers.runs import ROOT, SMALL, script
+from helpers.runs import ENDED, ROOT, SMALL, script
 from helpers.shipped import SHIPPED
 from test_runs import METRICS
 
@@ -48,7 +48,7 @@ def test_the_commands_work_one_after_another(
         if "--help" in words:
             continue
         given = words if name == "scripts/evaluate.py" or any(w.startswith("resume=") for w in words) else small + words
-        assert script(Path(name).stem).main(given) == 0, words
+        assert script(Path(name).stem).main(given) in ENDED, words
     assert (tmp_path / "my_run" / "metrics.json").is_file()
     assert len(list((tmp_path / "outputs" / "burgers").iterdir())) == 1
 
@@ -63,8 +63,10 @@ def test_the_targets_of_make_are_there() -> None:
 def test_what_is_installed_by_hand_is_what_make_installs() -> None:
     project = tomllib.loads(text("pyproject.toml"))["project"]
     [torch_needed] = [need for need in project["dependencies"] if need.startswith("torch>")]
-    assert f'pip install "{torch_needed}"' in text(README)
-    assert f'"{torch_needed}"' in text("Makefile")
+    # Within what is allowed: the newest versions may come with CUDA's libraries.
+    [by_hand] = set(re.findall(r'pip install "(torch[^"]+)"', text(README)))
+    assert f'"{by_hand}"' in text("Makefile")
+    assert by_hand.split(",")[0] == torch_needed.split(",")[0]
     assert "dev" in project["optional-dependencies"]
     assert project["requires-python"] == ">=3.11,<3.14"
     assert "Python 3.11, 3.12 or 3.13" in text(README)
@@ -98,7 +100,7 @@ def test_the_table_has_every_key_with_its_default() -> None:
         if key in choices:
             expected = "none" if choices[key] in (None, "null") else choices[key]
         else:
-            expected = {"{}": "empty", "[]": "empty", "None": "null", "False": "false"}.get(
+            expected = {"{}": "empty", "[]": "empty", "None": "null", "False": "false", "True": "true"}.get(
                 str(values[key]), str(values[key])
             )
         assert default == expected, key

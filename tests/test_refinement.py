@@ -67,7 +67,7 @@ def solve_of(clock: SimpleNamespace) -> Callable[..., Stage]:
     """Makes stages of a solve that takes as many seconds as is said, which is known before it begins."""
 
     class Solve(Optimizer):
-        needs = "gradient"
+        needs = "jacobian"
         seconds: float
 
         def run(self, objective, steps, stop):

@@ -67,7 +67,7 @@ def test_what_stands_right_beside_them_is_solved_and_its_error_is_told(name: str
     [true], [estimated] = solution.metrics["relative_l2"].values(), verdict.error.values()
     # Smooth features come near a kink slowly, and 150 of them overshoot: 3 %, and that is what is told of them.
     assert verdict.solved == (true < 1e-2), verdict
-    assert not verdict.solved or verdict.reason.startswith("to about")
+    assert not verdict.solved or verdict.reason.startswith(("to about", "to round-off"))
     # Round-off is told as round-off.
     assert max(true, 1e-15) / 30 < estimated < 30 * max(true, 1e-15)
 
@@ -235,7 +235,9 @@ def test_many_points_are_not_all_looked_at() -> None:
     model = model_of(problem)
     model.__class__ = Counted
     judge(model, Collocation(problem, Sobol(), 300_000, 4_000), {}, estimate=False)
-    assert 15_000 < max(looked) <= 20_001
+    # In blocks, for each kind of change.
+    assert max(looked) <= 4096
+    assert sum(looked) < 10 * 20_002
 
 
 def test_determinacy_does_not_depend_on_units() -> None:
