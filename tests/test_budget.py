@@ -84,7 +84,9 @@ def test_no_training_runs_past_its_seconds(
         assert re.search("time is up|s are left", metrics["stopped"][-1])
 
 
-@pytest.mark.parametrize("training", ["adam", "lbfgs", "levenberg_marquardt"])
+@pytest.mark.parametrize(
+    "training", ["lbfgs", *(pytest.param(t, marks=pytest.mark.slow) for t in ("adam", "levenberg_marquardt"))]
+)
 def test_a_training_that_ran_out_of_time_goes_on_to_the_same_bits(
     training: str, tmp_path: Path, clock: SimpleNamespace
 ) -> None:

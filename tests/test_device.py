@@ -11,7 +11,7 @@ from helpers.runs import ROOT
 FOLDER = Path(__file__).parent / "device"
 
 
-@pytest.mark.parametrize("file", sorted(path.name for path in FOLDER.glob("*.py") if path.name != "conftest.py"))
+@pytest.mark.parametrize("file", ["solving.py", pytest.param("runs.py", marks=pytest.mark.slow)])
 def test_on_a_device(file: str) -> None:
     """In a process of its own: a device that a process has made is there for all of its tests."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", str(FOLDER / file)]

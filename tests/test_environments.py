@@ -38,7 +38,13 @@ def start(folder: Path, environment: dict[str, str], *words: str) -> subprocess.
     )
 
 
-@pytest.mark.parametrize("names", [("tasks", "slurm"), ("torchrun", "lsf"), ("kubeflow", "tpu")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("tasks", "slurm"),
+        *(pytest.param(pair, marks=pytest.mark.slow) for pair in (("torchrun", "lsf"), ("kubeflow", "tpu"))),
+    ],
+)
 def test_a_cluster_changes_nothing(names: tuple[str, str], tmp_path: Path) -> None:
     """Under SLURM Lightning would load the newest `hpc_ckpt_*.ckpt` that it finds, without a word."""
     foreign = tmp_path / "hpc_ckpt_1.ckpt"

@@ -258,7 +258,7 @@ def uses(folder: Path) -> list[tuple[str, list[str]]]:
     ]
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", [s if s < 5 else pytest.param(s, marks=pytest.mark.slow) for s in range(10)])
 def test_changes_in_files_are_refused_or_have_no_meaning(
     seed: int, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -73,7 +73,9 @@ def test_what_stands_right_beside_them_is_solved_and_its_error_is_told(name: str
 
 
 @pytest.mark.parametrize(("features", "scale"), [(20, 3.0), (50, 3.0), (100, 3.0), (200, 3.0), (100, 0.5), (100, 12.0)])
-@pytest.mark.parametrize("name", ["poisson", "heat", "wave", "helmholtz"])
+@pytest.mark.parametrize(
+    "name", ["poisson", "wave", *(pytest.param(n, marks=pytest.mark.slow) for n in ("heat", "helmholtz"))]
+)
 def test_the_estimate_is_near_the_true_error_of_good_and_poor_solutions(name: str, features: int, scale: float) -> None:
     solution = solved(SHIPPED[name].problem(), features, scale)
     verdict = solution.verdict
@@ -97,6 +99,7 @@ def test_the_error_of_a_trained_network_is_told_as_well(problem: Problem, steps:
     assert all(true[name] / 3 < estimated[name] < 3 * true[name] for name in true), (true, estimated)
 
 
+@pytest.mark.slow
 def test_errors_are_carried_through_slabs_of_time() -> None:
     """A wrong start is an error of every slab, though each one continues the one before perfectly."""
     problem = Heat()
