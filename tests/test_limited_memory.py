@@ -76,11 +76,16 @@ def test_it_keeps_the_last_pairs(history: int) -> None:
 
 
 def test_what_no_pair_speaks_for_is_not_scaled_without_an_end() -> None:
-    """Each of 200 updates has τ of about 0.3, which would be 1e100 all together."""
-    optimizer, _ = made(200, history=3)
-    state = optimizer.state
-    longest = (state["scales"] * state["steps"].square().sum(1) / state["products"].diagonal()).max()
-    assert 0 < state["start"] <= longest * (1 + 1e-12)
+    """Along one axis the curvature is 100 and 1 in turn: each fall has τ = 1/100, for all other directions too."""
+    optimizer, _ = made(0, history=3)
+    axis, other = torch.eye(SIZE, dtype=torch.float64)[:2]
+    for index in range(200):
+        direction = -optimizer.times(axis)
+        change = (100.0, 1.0)[index % 2] * direction
+        here = Trial(0.0, 0.0, direction.dot(axis).item(), axis)
+        optimizer.update(here, Trial(1.0, 0.0, 0.0, axis + change), direction)
+    # The longest s·s / y·s is 1, and among three pairs there are two falls at most. Unbounded it would be 1e200.
+    assert 0 < optimizer.times(other)[1] <= 100.0**2 * (1 + 1e-12)
 
 
 def test_a_step_without_positive_curvature_changes_nothing() -> None:
