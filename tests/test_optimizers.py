@@ -110,7 +110,12 @@ def test_a_run_that_is_stopped_and_saved_goes_on_to_the_same_bits(name: str) -> 
         optimizer = made(name, objective)
         if state is not None:
             optimizer.load_state_dict(state)
-        assert optimizer.run(objective, STEPS, After(1))[:2] == (1, None)
+        progress = optimizer.run(objective, STEPS, After(1))
+        assert progress.taken == 1
+        # Least squares ends where no step helps.
+        assert progress.reason is None or name == "least squares"
+        if progress.reason:
+            break
         state = copy.deepcopy(optimizer.state_dict())
     assert torch.equal(parameters(objective), whole(name))
 
