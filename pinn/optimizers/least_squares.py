@@ -86,7 +86,7 @@ class LeastSquares(Optimizer):
                 return self._why_it_ends(jacobian, rows, step, after) if halving == 0 else None
             require_time(stop)
         vector_to_parameters(start, self.parameters)
-        return "no step along that of least squares lowers the residuals"
+        return None
 
     def _why_it_ends(self, jacobian: Tensor, rows: Tensor, step: Tensor, after: Tensor) -> str | None:
         """Return why no step helps where the residuals are nearly J p + r: the rest is all that can be gained."""

@@ -191,7 +191,7 @@ def _stages(
 ) -> tuple[Mapping[str, Stage], str]:
     """Return the stages that suit a network, and in words what they are."""
     if linear and makes(network, RandomFeatures):
-        return {"lstsq": Stage(LeastSquares, steps=STEPS, block=1, resample=0)}, "one least-squares solve"
+        return {"lstsq": Stage(LeastSquares, steps=STEPS, block=1, resample=0, patience=2)}, "one least-squares solve"
     if makes(network, Refined) or makes(network, Slabs):
         rows = ROWS_PER_UNKNOWN_OF_REFINEMENT * _argument(network, "features") * len(problem.fields)
         slabs = _argument(network, "slabs") if makes(network, Slabs) else None
