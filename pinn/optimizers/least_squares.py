@@ -81,9 +81,8 @@ class LeastSquares(Optimizer):
         step = solve(jacobian, -rows)
         for halving in range(self.halvings + 1):
             vector_to_parameters(start + 0.5**halving * step, self.parameters)
-            after = objective.vector()
-            if after.dot(after) / 2 < before:
-                return self._why_it_ends(jacobian, rows, step, after) if halving == 0 else None
+            if objective.loss() < before:
+                return self._why_it_ends(jacobian, rows, step, objective.vector()) if halving == 0 else None
             require_time(stop)
         vector_to_parameters(start, self.parameters)
         return None
