@@ -65,8 +65,8 @@ def test_what_stands_right_beside_them_is_solved_and_its_error_is_told(name: str
     solution = solved(WELL_POSED[name])
     verdict = solution.verdict
     [true], [estimated] = solution.metrics["relative_l2"].values(), verdict.error.values()
-    # Smooth features come near a kink slowly, and 150 of them overshoot: 3 %, and that is what is told of them.
-    assert verdict.solved == (true < 1e-2), verdict
+    # Smooth features come near a kink slowly, and 150 of them overshoot: they miss 3 % of the equation there.
+    assert verdict.solved == (true < 1e-2 and max(verdict.residuals.values()) < 3e-2), verdict
     assert not verdict.solved or verdict.reason.startswith(("to about", "to round-off"))
     # Round-off is told as round-off.
     assert max(true, 1e-15) / 30 < estimated < 30 * max(true, 1e-15)

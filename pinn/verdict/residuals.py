@@ -14,8 +14,8 @@ from pinn.problems.probing import Field, random_field
 
 STEP = 1e-4
 """Relative change of the fields by which the answer of a residual is measured, and divided by again."""
-POINTS_AT_ONCE = 4096
-"""So that memory is bounded."""
+POINTS_AT_ONCE = 1024
+"""As the Jacobian takes them: so that memory is bounded, and what is computed stays in cache."""
 POINTS = 500
 """Of the interior, at which the size of a field is measured."""
 ZERO = 1e-12
