@@ -12,6 +12,6 @@ BOUNDS: list[tuple[type[Problem], float]] = [(Poisson, 1e-8), (Heat, 6e-4)]
 
 @pytest.mark.parametrize(("problem", "bound"), BOUNDS)
 def test_a_linear_problem_is_one_solve(problem: type[Problem], bound: float) -> None:
-    solution = solve(problem(), points=400, boundary_points=80, seconds=None, grid=31, progress=False)
+    solution = solve(problem(), points=400, boundary_points=80, seconds=None, grid=31, estimate=False, progress=False)
     assert solution.metrics["steps"] == 1
     assert solution.metrics["relative_l2"]["u"] < bound

@@ -30,6 +30,7 @@ QUICK = {
     "boundary_points": 40,
     "seconds": None,
     "grid": 15,
+    "estimate": False,
     "progress": False,
 }
 
@@ -242,7 +243,15 @@ def test_a_problem_is_an_object(problem: Any, message: str) -> None:
 
 def test_options_go_by_their_names_and_have_the_defaults_of_their_files() -> None:
     """The same as the same classes with the values of configs/, to the bit."""
-    quick = {"points": 60, "boundary_points": 20, "seconds": None, "grid": 9, "progress": False, "compile": False}
+    quick = {
+        "points": 60,
+        "boundary_points": 20,
+        "seconds": None,
+        "grid": 9,
+        "estimate": False,
+        "progress": False,
+        "compile": False,
+    }
     stage = Stage(partial(torch.optim.Adam, lr=1e-2), steps=3)
     named = solve(Poisson(), network="mlp", sampler="rad", weighting="fixed", stages={"a": stage}, **quick)
     made = solve(
@@ -258,7 +267,7 @@ def test_options_go_by_their_names_and_have_the_defaults_of_their_files() -> Non
 
 
 def test_an_option_brings_what_it_is_for() -> None:
-    solution = solve(Poisson(), stages="lstsq", points=1500, grid=9, progress=False)
+    solution = solve(Poisson(), stages="lstsq", points=1500, grid=9, estimate=False, progress=False)
     assert solution.recipe["network"]["_target_"].endswith("RandomFeatures")
     assert solution.metrics["stopped"] == ["lstsq: the residuals are what linear ones would be after 1 step"]
 

@@ -382,4 +382,12 @@ def test_numbers_drawn_elsewhere_stay_as_they_were() -> None:
 @pytest.mark.parametrize("stages", [None, {"adam": pinn.Stage(torch.optim.Adam, steps=1)}])
 def test_nothing_is_trained_then(stages: Any) -> None:
     with pytest.raises(InputError, match="couples points"):
-        pinn.solve(Plane(COUPLED["mean"]), stages=stages, points=100, boundary_points=20, seconds=5, progress=False)
+        pinn.solve(
+            Plane(COUPLED["mean"]),
+            stages=stages,
+            points=100,
+            boundary_points=20,
+            seconds=5,
+            estimate=False,
+            progress=False,
+        )

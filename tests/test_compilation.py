@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from helpers.compiler import counted_captures, needs_a_compiler
+from helpers.sampled import sampled
 from helpers.shipped import SHIPPED
 from helpers.small import Decay, Peeking, Ring, model_of, points_of
 from torch import Tensor, nn
@@ -68,7 +69,7 @@ def assert_same_bits(step: CompiledStep, objective: Objective) -> None:
 
 
 @pytest.mark.parametrize("engine", ["reverse", "taylor"])
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", sampled(PROBLEMS, 2))
 def test_captured_steps_have_the_bits_of_the_others(name: str, engine: str) -> None:
     problem = PROBLEMS[name]()
     model, points = model_of(problem), points_of(problem)

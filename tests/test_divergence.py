@@ -45,6 +45,7 @@ QUICK: dict[str, Any] = {
     "points": 60,
     "grid": 5,
     "seconds": None,
+    "estimate": False,
     "progress": False,
     "compile": False,
 }

@@ -105,7 +105,7 @@ def test_a_training_counts_what_its_optimizer_takes(optimizer: Any, engine: type
     stages = {"only": Stage(optimizer, steps=1, block=1)}
     network = partial(MLP, width=50, depth=4)
     solution = pinn.solve(
-        Burgers(), network=network, stages=stages, points=8, boundary_points=8, grid=5, progress=False
+        Burgers(), network=network, stages=stages, points=8, boundary_points=8, grid=5, estimate=False, progress=False
     )
     assert isinstance(solution.model.engines["equation"], engine)
 
@@ -123,7 +123,7 @@ def test_an_operation_without_a_rule_falls_back_and_is_named() -> None:
 
 def test_an_unknown_engine() -> None:
     with pytest.raises(InputError, match="engine must be one of auto, reverse, taylor; it was given 'jets'"):
-        pinn.solve(Burgers(), engine="jets", progress=False)
+        pinn.solve(Burgers(), engine="jets", estimate=False, progress=False)
 
 
 def test_a_training_uses_the_engine_that_was_asked_for() -> None:
@@ -137,6 +137,7 @@ def test_a_training_uses_the_engine_that_was_asked_for() -> None:
             seconds=None,
             engine=engine,
             grid=5,
+            estimate=False,
             progress=False,
         )
         return solution, [row["validation"] for row in solution.history]

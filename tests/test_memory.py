@@ -210,7 +210,7 @@ def test_a_grid_that_cannot_fit_is_refused_before_anything_else(
     assert "GB are free. Take fewer nodes." in line
     assert not (tmp_path / "run").exists()
     with pytest.raises(InputError, match="Take fewer nodes"):
-        pinn.solve(Poisson(), grid=300001, progress=False)
+        pinn.solve(Poisson(), grid=300001, estimate=False, progress=False)
 
 
 def test_so_is_one_for_an_evaluation(tmp_path: Path, no_figures: None, capsys: pytest.CaptureFixture[str]) -> None:
@@ -283,7 +283,7 @@ def test_threads_are_as_many_as_before() -> None:
                 seen.append(torch.get_num_threads())
                 return super().constraints()
 
-        pinn.solve(Watching(), points=20, boundary_points=5, seconds=0.01, grid=5, progress=False)
+        pinn.solve(Watching(), points=20, boundary_points=5, seconds=0.01, grid=5, estimate=False, progress=False)
         assert torch.get_num_threads() == 2
         assert 1 in seen
         assert seen[-1] == 1
@@ -294,7 +294,7 @@ def test_threads_are_as_many_as_before() -> None:
 @pytest.mark.parametrize("threads", [0, True, 1.0])
 def test_other_numbers_of_threads_are_refused(threads: Any) -> None:
     with pytest.raises(InputError, match="threads must be a whole number of at least 1"):
-        pinn.solve(Decay(), threads=threads, progress=False)
+        pinn.solve(Decay(), threads=threads, estimate=False, progress=False)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")

@@ -50,7 +50,15 @@ class Thirds(pinn.Problem):
 
 NETWORK = partial(MLP, width=6, depth=2)
 QUICK = {
-    **{"network": NETWORK, "weighting": Fixed(), "points": 20, "boundary_points": 1, "grid": 5, "progress": False},
+    **{
+        "network": NETWORK,
+        "weighting": Fixed(),
+        "points": 20,
+        "boundary_points": 1,
+        "grid": 5,
+        "estimate": False,
+        "progress": False,
+    },
     **{"seconds": None, "compile": False, "engine": "reverse", "dtype": "mixed"},
 }
 

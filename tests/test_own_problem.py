@@ -61,9 +61,14 @@ def test_the_snippets_of_python_run(
 ) -> None:
     monkeypatch.syspath_prepend(str(folder))
     _, solving, materials, integral, checking = blocks(DOCUMENT, "python")
-    exec(solving.replace("seconds=20", "seconds=1, points=100, boundary_points=20, grid=11, progress=False"), {})  # noqa: S102
+    exec(  # noqa: S102
+        solving.replace(
+            "seconds=20", "seconds=1, points=100, boundary_points=20, grid=11, estimate=False, progress=False"
+        ),
+        {},
+    )
     for snippet in (materials, integral):
-        exec(snippet.replace("points=200", "points=200, progress=False"), {})  # noqa: S102
+        exec(snippet.replace("points=200", "points=200, estimate=False, progress=False"), {})  # noqa: S102
     capsys.readouterr()
     exec(checking, {})  # noqa: S102
     lines = [ast.literal_eval(line) for line in capsys.readouterr().out.splitlines()]

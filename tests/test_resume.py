@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from helpers.runs import ENDED, cut_after, end_of, timeless, train
+from helpers.sampled import sampled
 
 from pinn import checkpoint, run
 from pinn.config import options
@@ -40,10 +41,7 @@ def test_the_comparison_sees_one_bit() -> None:
     assert timeless({"a": [one]}) != timeless({"a": [other]})
 
 
-SLOW = pytest.mark.slow
-
-
-@pytest.mark.parametrize("cut", [c if c in (0, 4, 7, 11) else pytest.param(c, marks=SLOW) for c in range(12)])
+@pytest.mark.parametrize("cut", sampled(range(12), 5))
 @pytest.mark.parametrize("training", TRAININGS)
 def test_resumed_equals_uninterrupted(
     training: str, cut: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: dict[str, dict[str, Any]]
@@ -69,7 +67,7 @@ def whole() -> dict[str, dict[str, Any]]:
     return {}
 
 
-@pytest.mark.parametrize("cut", [1, 4, 6, 7])
+@pytest.mark.parametrize("cut", sampled([1, 4, 6, 7], 2))
 @pytest.mark.parametrize("training", ["adam_lbfgs", "ssbroyden"])
 def test_resumed_in_either_precision(
     training: str, cut: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: dict[str, dict[str, Any]]

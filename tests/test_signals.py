@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,15 @@ def test_handlers_are_given_back() -> None:
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
+@pytest.fixture
+def python_listens() -> Iterator[None]:
+    """As where a program starts; a shell starts those in the background so that they ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("python_listens")
 def test_a_second_ctrl_c_is_that_of_the_caller() -> None:
     """A library must not swallow it, and Lightning must not see it, which would make of it the exit code 1."""
     seen: list[str] = []

@@ -98,6 +98,7 @@ def test_marching_solves_and_is_one_solution(tmp_path) -> None:
         boundary_points=80,
         seconds=None,
         grid=31,
+        estimate=False,
         progress=False,
     )
     assert solution.metrics["relative_l2"]["u"] < 4e-6
@@ -204,9 +205,9 @@ def test_a_stage_that_names_no_slab_is_refused(part: str | None, slab: int | Non
     stage = Stage(LevenbergMarquardt, steps=1, part=part, slab=slab)
     network = partial(Slabs, slabs=3, time=1, width=4, depth=1, features=5)
     with pytest.raises(InputError, match="names its part and its slab, 0 to 2"):
-        solve(Burgers(), network=network, stages={"only": stage}, progress=False)
+        solve(Burgers(), network=network, stages={"only": stage}, estimate=False, progress=False)
 
 
 def test_a_slab_of_a_network_without_slabs_is_refused() -> None:
     with pytest.raises(InputError, match=r"only pinn\.networks\.Slabs has slabs"):
-        solve(Kovasznay(), stages={"only": Stage(LeastSquares, steps=1, slab=0)}, progress=False)
+        solve(Kovasznay(), stages={"only": Stage(LeastSquares, steps=1, slab=0)}, estimate=False, progress=False)

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.runs import cut_after, script, train
+from helpers.sampled import sampled
 
 import pinn
 from pinn import checkpoint
@@ -52,7 +53,7 @@ def solution(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A saved solution with conditions that are built in."""
     file = tmp_path_factory.mktemp("solution") / "heat.pt"
     stages = {"adam": pinn.Stage(torch.optim.Adam, steps=2)}
-    small = {"network": "mlp", "points": 20, "boundary_points": 8, "grid": 5, "progress": False}
+    small = {"network": "mlp", "points": 20, "boundary_points": 8, "grid": 5, "estimate": False, "progress": False}
     pinn.solve(Heat(), stages=stages, hard=True, **small).save(file)
     return file
 
@@ -258,7 +259,7 @@ def uses(folder: Path) -> list[tuple[str, list[str]]]:
     ]
 
 
-@pytest.mark.parametrize("seed", [s if s < 5 else pytest.param(s, marks=pytest.mark.slow) for s in range(10)])
+@pytest.mark.parametrize("seed", sampled(range(10), 5))
 def test_changes_in_files_are_refused_or_have_no_meaning(
     seed: int, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

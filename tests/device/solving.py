@@ -27,7 +27,15 @@ from pinn.solution import build_model
 from pinn.training import budget
 from pinn.weighting import Fixed
 
-QUICK = {"points": 60, "boundary_points": 10, "seconds": None, "progress": False, "grid": 5, "compile": False}
+QUICK = {
+    "points": 60,
+    "boundary_points": 10,
+    "seconds": None,
+    "estimate": False,
+    "progress": False,
+    "grid": 5,
+    "compile": False,
+}
 SMALL = partial(MLP, width=6, depth=2)
 
 
