@@ -16,12 +16,12 @@ from pinn.objective import Objective
 from pinn.options import check as check_options
 from pinn.problems import Problem, require_problem, try_out
 from pinn.problems.linearity import Linearity, examine, field_scales
+from pinn.relative import Left, field_sizes, relative_residuals
 from pinn.sampling import Collocation, Sampler, Sobol
 from pinn.verdict.conditions import fields_without_equation, what_is_missing
 from pinn.verdict.contradictions import find_contradictions
 from pinn.verdict.determinacy import find_determinacy
 from pinn.verdict.jumps import find_jumps
-from pinn.verdict.residuals import Left, field_sizes, relative_residuals
 from pinn.weighting import Fixed
 
 WIDTH, DEPTH = 20, 3

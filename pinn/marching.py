@@ -6,7 +6,7 @@ from pinn.derivatives.taylor import Engine, Reverse
 from pinn.domains import Patch, Points
 from pinn.errors import InputError
 from pinn.model import Model
-from pinn.networks import Scaled, Slabs
+from pinn.networks import Marched, Scaled, Slabs
 from pinn.problems import Problem
 
 
@@ -24,25 +24,37 @@ def instants(problem: Problem, time: str) -> dict[str, set[float]]:
 
 
 def time_of(problem: Problem) -> int | None:
-    """Return which coordinate is time: `t`, if a condition holds where it starts and none where it ends."""
-    if "t" not in problem.coordinates:
+    """Return which coordinate is time: `t`, or the only one, if conditions hold where it starts and nowhere later."""
+    name = problem.coordinates[0] if len(problem.coordinates) == 1 else "t"
+    if name not in problem.coordinates:
         return None
-    start, _ = problem.domain.intervals["t"]
-    return problem.coordinates.index("t") if set().union(*instants(problem, "t").values()) == {start} else None
+    start, _ = problem.domain.intervals[name]
+    return problem.coordinates.index(name) if set().union(*instants(problem, name).values()) == {start} else None
+
+
+def is_initial_value_problem(problem: Problem) -> bool:
+    """Tell whether fields of time alone follow from their start: no data later, and no unknown coefficient."""
+    regions = [constraint.region for constraint in problem.constraints().values()]
+    return (
+        len(problem.coordinates) == 1
+        and time_of(problem) is not None
+        and all(isinstance(region, Patch) for region in regions)
+        and not any(parameter.requires_grad for parameter in problem.parameters())
+    )
 
 
 class Marching(Model):
-    """The fields of `pinn.networks.Slabs`, and the residuals that a slab leaves when it is trained.
+    """The fields of networks in slabs of time, and the residuals that a slab leaves when it is trained.
 
-    While slab k is trained, points t of the whole time are moved to t₀ + (k T + t - t₀) / K of the slab, and an initial
-    condition r(u) = 0 becomes r(u_k) - r(u_{k-1}) = 0 at the start of the slab: value, velocity or whatever it asks for
-    goes on from the slab before. With no slab chosen it is a `Model` like any other.
+    While slab k is trained, points of the whole time are moved into it, and an initial condition r(u) = 0 becomes
+    r(u_k) - r(u_{k-1}) = 0 at the start of the slab: value, velocity or whatever it asks for goes on from the slab
+    before. With no slab chosen it is a `Model` like any other.
 
     Raises:
         InputError: a condition that names the end of time, for it cannot be met by going forward.
     """
 
-    def __init__(self, problem: Problem, slabs: Slabs) -> None:
+    def __init__(self, problem: Problem, slabs: Slabs | Marched) -> None:
         super().__init__(problem, Scaled(slabs, problem.domain.lower, problem.domain.upper))
         self.time = problem.coordinates[slabs.time]
         start, end = problem.domain.intervals[self.time]
@@ -58,12 +70,39 @@ class Marching(Model):
         self.initial = set(held_at)
 
     @property
-    def slabs(self) -> Slabs:
+    def slabs(self) -> Slabs | Marched:
         """The networks of all slabs."""
-        return cast(Slabs, cast(Scaled, self.network).network)
+        return cast(Slabs | Marched, cast(Scaled, self.network).network)
+
+    @property
+    def can_be_captured(self) -> bool:
+        """Not where slabs move on within a stage."""
+        return not isinstance(self.slabs, Marched)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the slab that is looked at is the last one."""
+        if isinstance(self.slabs, Marched):
+            return self.slabs.is_complete
+        return self.slabs.active in (None, len(self.slabs) - 1)
+
+    def reached(self) -> str:
+        """Return up to which time a march has come."""
+        if not isinstance(self.slabs, Marched):
+            return ""
+        known = self.start + self.length * (self.slabs.edges[len(self.slabs)].item() + 1) / 2
+        return f"{self.time} = {known:.4g} of {self.start + self.length:.4g}"
 
     def select(self, part: str | None, slab: int | None = None) -> None:
-        """Choose the slab and the part of its network that are trained; None and None for all together."""
+        """Choose the slab and the part of its network that are trained; None and None for all together.
+
+        The part `slab` of `pinn.networks.Marched` is the slab in progress.
+        """
+        if isinstance(self.slabs, Marched):
+            if slab is not None or part not in (None, "slab"):
+                raise InputError(f"a stage over pinn.networks.Marched has the part `slab`; it was given {part!r}.")
+            self.slabs.select(self.slabs.in_progress if part else None)
+            return
         if (part is None) != (slab is None) or (slab is not None and not 0 <= slab < len(self.slabs)):
             raise InputError(
                 f"a stage over slabs names its part and its slab, 0 to {len(self.slabs) - 1}; this one has part "
@@ -71,13 +110,19 @@ class Marching(Model):
             )
         self.slabs.select(slab, part)
 
+    def interval(self, slab: int) -> tuple[float, float]:
+        """Return the times at which a slab begins and ends."""
+        start, end = (self.start + self.length * (edge + 1) / 2 for edge in self.slabs.interval(slab))
+        return start, end
+
     def place(self, points: Points) -> Points:
         """Move points of the whole time into the slab that is trained."""
         slab = self.slabs.active
         if slab is None:
             return points
         t = points[self.time]
-        moved = self.start + (slab * self.length + (t.detach() - self.start)) / len(self.slabs)
+        start, end = self.interval(slab)
+        moved = start + (end - start) * (t.detach() - self.start) / self.length
         return {**points, self.time: moved.requires_grad_(t.requires_grad)}
 
     def forward(self, constraint: str, points: Points, engine: Engine | None = None) -> Points:

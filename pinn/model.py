@@ -77,6 +77,20 @@ class Model(nn.Module):
         for module in refined:
             module.select(part)
 
+    @property
+    def can_be_captured(self) -> bool:
+        """Whether its operations are the same at each call, so that a graph of them may take their place."""
+        return True
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether what is looked at reaches to the end of the domain; see `pinn.marching`."""
+        return True
+
+    def reached(self) -> str:
+        """Return how far a model has come that is not trained everywhere at once; nothing here."""
+        return ""
+
     def place(self, points: Points) -> Points:
         """Return the points at which the residuals are taken for these points: themselves."""
         return points

@@ -21,7 +21,7 @@ from pinn.hard_conditions.ansatz import Kind
 from pinn.limits import NoMoreThan
 from pinn.marching import Marching
 from pinn.model import Model, scaled
-from pinn.networks import PeriodicInputs, Slabs
+from pinn.networks import Marched, PeriodicInputs, Slabs
 from pinn.problems import Problem
 from pinn.recipes import Place, describe, rebuild
 from pinn.shapes import HISTORY, Plain, about, require, require_finite
@@ -223,7 +223,7 @@ def build_model(
         inside = network(inputs=seen, outputs=len(problem.fields))
     if not isinstance(inside, nn.Module):
         raise InputError(f"the network must be a torch.nn.Module; it was given a {type(inside).__name__}.")
-    if isinstance(inside, Slabs):
+    if isinstance(inside, Slabs | Marched):
         if conditions:
             raise InputError(
                 "conditions are built into one network, not into slabs of time, of which only the first starts where "

@@ -1,6 +1,8 @@
 """Plain modules that map points (points, inputs) to outputs (points, outputs). They know no PDE."""
 
 from pinn.networks.corrected import Corrected
+from pinn.networks.corrected_march import CorrectedMarch
+from pinn.networks.marched import Marched
 from pinn.networks.mlp import MLP
 from pinn.networks.periodic_inputs import PeriodicInputs
 from pinn.networks.random_features import RandomFeatures
@@ -8,4 +10,14 @@ from pinn.networks.refined import Refined
 from pinn.networks.scaled import Scaled
 from pinn.networks.slabs import Slabs
 
-__all__ = ["MLP", "Corrected", "PeriodicInputs", "RandomFeatures", "Refined", "Scaled", "Slabs"]
+__all__ = [
+    "MLP",
+    "Corrected",
+    "CorrectedMarch",
+    "Marched",
+    "PeriodicInputs",
+    "RandomFeatures",
+    "Refined",
+    "Scaled",
+    "Slabs",
+]

@@ -64,7 +64,11 @@ class Slabs(nn.Module):
     def __len__(self) -> int:
         return len(self.networks)
 
-    def select(self, slab: int | None, part: str | None) -> None:
+    def interval(self, slab: int) -> tuple[float, float]:
+        """Return where a slab begins and ends, in the time that runs from -1 to 1."""
+        return 2 * slab / len(self) - 1, 2 * (slab + 1) / len(self) - 1
+
+    def select(self, slab: int | None, part: str | None = None) -> None:
         """Choose the slab that is trained and evaluated alone, and its part; None for all of them together."""
         self.active = slab
         for index, network in enumerate(self._refined()):

@@ -76,6 +76,9 @@ class Optimizer(ABC):
         if not all(isinstance(parameter, Tensor) for parameter in self.parameters):
             raise InputError(f"{type(self).__name__} takes one group of parameters: a list of tensors.")
 
+    keeps_last: ClassVar[bool] = False
+    """Whether a later state is better than any before it, whatever its objective says."""
+
     @abstractmethod
     def run(self, objective: Objective, steps: int, stop: Stop = Unlimited()) -> Progress:  # noqa: B008
         """Take at most `steps` iterations, fewer where `stop` says so or none can help."""

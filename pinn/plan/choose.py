@@ -10,11 +10,11 @@ from typing import Any, Literal
 from torch import nn
 
 from pinn.errors import InputError
-from pinn.marching import time_of
+from pinn.marching import is_initial_value_problem, time_of
 from pinn.model import scaled
-from pinn.networks import MLP, RandomFeatures, Refined, Slabs
+from pinn.networks import MLP, Marched, RandomFeatures, Refined, Slabs
 from pinn.objective import Objective
-from pinn.optimizers import LeastSquares
+from pinn.optimizers import LeastSquares, March
 from pinn.optimizers.least_squares import step_work
 from pinn.plan.feature_scales import FeatureScale, find_scale
 from pinn.plan.refinement import (
@@ -47,6 +47,8 @@ AROUND = 1.25
 """Time for a solve with what comes around it, weights and looks, in units of the solve alone."""
 STEPS = 20
 """Of least squares, at most. Linear residuals take one; what was taken for linear and is not takes some more."""
+MOST_TRIALS = 5000
+"""Of slabs of a march."""
 RESOLVED = 1e-3
 """Relative objective of a trial with half of the features, below which all of them will do."""
 TRIALS_SHARE = 0.25
@@ -81,7 +83,9 @@ def plan(
       from the residuals of trials; unless even the best trial leaves it unresolved.
     * Anything else is a small tanh network, trained by Levenberg-Marquardt for a part of the time, and then
       refined: one to five least-squares solves for the random features of its layers.
-    * If it develops in time, trials say whether it is marched through in slabs of time, each with its own network.
+    * Fields of time alone that follow from their start are marched through in slabs whose lengths are controlled.
+    * If anything else develops in time, trials say whether it is marched through in slabs of time, each with its own
+      network.
 
     Args:
         problem: what is to be solved.
@@ -116,6 +120,9 @@ def plan(
             reasons.append(f"random sine features of the default scale, {_argument(network, 'scale'):g}")
     if network is None and stages is not None:
         network = partial(MLP, width=20, depth=3)
+    elif network is None and slabs == "auto" and is_initial_value_problem(problem):
+        network = Marched
+        reasons.append("ordinary differential equations with all conditions at the start")
     elif network is None:
         network, reason = _refined(problem, collocation, slabs, budget)
         reasons.append(reason)
@@ -192,6 +199,9 @@ def _stages(
     """Return the stages that suit a network, and in words what they are."""
     if linear and makes(network, RandomFeatures):
         return {"lstsq": Stage(LeastSquares, steps=STEPS, block=1, resample=0, patience=2)}, "one least-squares solve"
+    if makes(network, Marched):
+        march = Stage(March, steps=MOST_TRIALS, resample=0, block=5, part="slab")
+        return {"march": march}, "Newton's method in slabs of time, as long as their residuals allow"
     if makes(network, Refined) or makes(network, Slabs):
         rows = ROWS_PER_UNKNOWN_OF_REFINEMENT * _argument(network, "features") * len(problem.fields)
         slabs = _argument(network, "slabs") if makes(network, Slabs) else None

@@ -16,20 +16,26 @@ POINTS = 64
 """Of each constraint; an identity that holds at so many random ones holds everywhere."""
 
 
-def random_field(problem: Problem, generator: torch.Generator, periodic: Collection[str] = ()) -> Field:
+def random_field(
+    problem: Problem,
+    generator: torch.Generator,
+    periodic: Collection[str] = (),
+    within: Mapping[str, tuple[float, float]] | None = None,
+) -> Field:
     """Draw f(x) = sin(w · ξ + b) with w ~ N(0, 2²)^d and b ~ U(0, 1), in float64; ξ runs from -1 to 1 over the domain.
 
     Args:
         problem: gives coordinates and domain.
         generator: draws w and b.
         periodic: coordinates in which f has the period of the domain: there it makes one or two full turns.
+        within: intervals of coordinates over which ξ runs, by name, where they are not those of the domain.
     """
     weights = 2 * torch.randn(len(problem.coordinates), generator=generator, dtype=torch.float64)
     phase = torch.rand((), generator=generator, dtype=torch.float64)
     turns = torch.randint(1, 3, (len(problem.coordinates),), generator=generator).tolist()
     frequencies, centers = {}, {}
     for index, name in enumerate(problem.coordinates):
-        lower, upper = problem.domain.intervals[name]
+        lower, upper = (within or {}).get(name, problem.domain.intervals[name])
         across = 2 * math.pi * turns[index] if name in periodic else 2 * weights[index].item()
         frequencies[name], centers[name] = across / (upper - lower), (lower + upper) / 2
 

@@ -107,7 +107,8 @@ class ProgressBar(Callback):
         name, stage = list(training.stages)[training.stage], training.current
         row = training.history[-1]
         errors = [f"error {field} {value:.1e}" for field, value in values_of(row, "relative_l2").items()]
-        state = ", ".join([f"loss {row['loss']:.1e}", *errors])
+        reached = filter(None, [training.model.reached()])
+        state = ", ".join([*reached, f"loss {row['loss']:.1e}", *errors])
         if self.bar is not None:
             self.bar.update(
                 self.task, description=name, total=stage.steps, completed=training.step_in_stage, state=state

@@ -66,7 +66,8 @@ class Draws:
 
     def at(self, points: Mapping[str, Points]) -> Objective:
         """Return the objective of the model itself at some points."""
-        return Objective(self.model, points, self.weighting, self._step, self.chunk)
+        step = self._step if self.model.can_be_captured else None
+        return Objective(self.model, points, self.weighting, step, self.chunk)
 
     def trained_at(self, points: Mapping[str, Points]) -> Objective:
         """Return what the present stage would take its steps on at some points."""

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 from lightning.pytorch import LightningModule
 
@@ -9,6 +10,7 @@ from pinn.compilation import CompiledStep
 from pinn.errors import InputError, NotFinite
 from pinn.marching import Marching
 from pinn.model import Model
+from pinn.networks import Slabs
 from pinn.objective import Objective
 from pinn.sampling import Collocation
 from pinn.training.budget import Budget, require_positive
@@ -164,7 +166,7 @@ class Training(LightningModule):
         self.model.load_state_dict(self.record.best_state)
         self.enter_stage()
         if isinstance(self.model, Marching) and stage.slab and stages[self.stage - 1].slab == stage.slab - 1:
-            self.model.slabs.continue_into(stage.slab)
+            cast(Slabs, self.model.slabs).continue_into(stage.slab)
         first = self.draws.at(self.draws.collocation(self.step))
         following = self.stage + 1
         work = self.stage_optimizers[following].work(first.rows * stages[following].draws) if behind else 0.0
@@ -186,16 +188,18 @@ class Training(LightningModule):
     def _look(self) -> None:
         """Look at the held-out points."""
         row = {"step": self.step, "seconds": self.budget.spent, "stage": self.stage}
+        marches = self.stage_optimizers[self.stage].keeps_last
+        if marches:
+            self.held_out.place()
         row |= self.held_out.look(self.draws.objective)
-        self.record.add(row)
+        self.record.add(row, marches)
         if self.status == "diverged":
             return
         if why := why_diverged(row, self.held_out.objective, self.draws.objective):
             self._stop("diverged", f"{why} after step {self.step}")
             return
-        in_last_slab = self.current.slab in (None, list(self.stages.values())[-1].slab)
         errors = values_of(row, "relative_l2").values()
-        if in_last_slab and self.target_error is not None and max(errors) <= self.target_error:
+        if self.model.is_whole and self.target_error is not None and max(errors) <= self.target_error:
             self._stop("solved", f"the relative L2 error is at most {self.target_error:g} after step {self.step}")
 
     def _end_stage_if_due(self, stage: Stage, stuck: str | None, share_is_over: bool) -> None:

@@ -32,15 +32,15 @@ class Record:
         self.best_validation = self.best_in_stage = math.inf
         self.looks_without_progress = 0
 
-    def add(self, row: Row) -> None:
-        """Remember a look, and the present state if it is the best of the stage."""
+    def add(self, row: Row, latest_is_best: bool = False) -> None:
+        """Remember a look, and the present state if it is the best of the stage, or the latest always is."""
         self.history.append(row)
         validation = row["validation"]
         if not math.isfinite(validation):
             return
         self.looks_without_progress = 0 if validation < 0.9 * self.best_in_stage else self.looks_without_progress + 1
         self.best_in_stage = min(validation, self.best_in_stage)
-        if validation < self.best_validation:
+        if validation < self.best_validation or latest_is_best:
             self.best_validation, self.best_step = validation, int(row["step"])
             self.best_state = copied(self.model.state_dict())
 

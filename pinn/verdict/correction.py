@@ -11,7 +11,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from pinn.marching import Marching
 from pinn.model import Model
-from pinn.networks import Corrected, PeriodicInputs, RandomFeatures, Scaled, Slabs
+from pinn.networks import Corrected, CorrectedMarch, Marched, PeriodicInputs, RandomFeatures, Scaled, Slabs
 from pinn.objective import Objective
 from pinn.optimizers.least_squares import solve
 from pinn.references import relative_errors
@@ -69,10 +69,10 @@ def find_correction(model: Model, collocation: Collocation, weights: Mapping[str
     left = 0.0
     for slab in range(len(slabs)) if slabs is not None else (None,):
         if slabs is not None:
-            slabs.select(slab, None)
+            slabs.select(slab)
         left = max(left, _step(corrected, collocation, weights))
     if slabs is not None:
-        slabs.select(None, None)
+        slabs.select(None)
     corrected.requires_grad_(False)
     return Correction(*_compare(model, corrected), left, corrected)
 
@@ -94,6 +94,8 @@ def _corrected(model: Model, seed: int) -> Model:
     unknown = {name for name, parameter in copy.problem.named_parameters() if parameter.requires_grad}
 
     def beside(network: nn.Module, inputs: int) -> nn.Module:
+        if isinstance(network, Marched):
+            return CorrectedMarch(network, generator)
         if isinstance(network, Slabs):
             network.networks = nn.ModuleList(beside(each, inputs) for each in network.networks)
             return network

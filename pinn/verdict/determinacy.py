@@ -10,9 +10,9 @@ from torch import Tensor
 from pinn.model import Model
 from pinn.networks import Corrected
 from pinn.objective import Objective
+from pinn.relative import Left
 from pinn.sampling import Collocation
 from pinn.verdict.correction import put_beside
-from pinn.verdict.residuals import Left
 from pinn.weighting import Fixed
 
 SPACES = {1: ((300, 2.0), (300, 6.0)), 2: ((300, 2.0), (300, 6.0)), 3: ((600, 2.0),)}

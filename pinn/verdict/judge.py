@@ -11,13 +11,13 @@ import torch
 
 from pinn.errors import NotFinite
 from pinn.model import Model
+from pinn.relative import Left, field_sizes, relative_residuals
 from pinn.sampling import Collocation
 from pinn.verdict.conditions import fields_without_equation, what_is_missing
 from pinn.verdict.contradictions import Contradiction, find_contradictions
 from pinn.verdict.correction import Correction, find_correction
 from pinn.verdict.determinacy import Determinacy, find_determinacy
 from pinn.verdict.jumps import Jump, find_jumps
-from pinn.verdict.residuals import Left, field_sizes, relative_residuals
 from pinn.verdict.verdict import Status, Verdict
 
 SOLVED = 1e-2

@@ -56,7 +56,12 @@ def field_sizes(model: Model) -> dict[str, float]:
     return {name: size if size > ZERO * asked[name] else asked[name] for name, size in found.items()}
 
 
-def relative_residuals(model: Model, points: Mapping[str, Points]) -> dict[str, Left]:
+def relative_residuals(
+    model: Model,
+    points: Mapping[str, Points],
+    sizes: Mapping[str, float] | None = None,
+    within: Mapping[str, tuple[float, float]] | None = None,
+) -> dict[str, Left]:
     """Return what is left of every residual by name, in the whole domain and with the true initial conditions.
 
     The change δ of a field u of size s is s g + h u, with smooth random g and h: smooth and as fast as u itself. Fields
@@ -65,10 +70,12 @@ def relative_residuals(model: Model, points: Mapping[str, Points]) -> dict[str, 
     Args:
         model: the solution.
         points: of every constraint, by its name.
+        sizes: of the fields; `field_sizes` by default.
+        within: where the changes vary as smooth functions do over the domain; see `random_field`.
     """
-    sizes = field_sizes(model)
+    sizes = sizes or field_sizes(model)
     generator = torch.Generator().manual_seed(1)
-    changes = [{name: random_field(model.problem, generator) for name in sizes} for _ in range(2)]
+    changes = [{name: random_field(model.problem, generator, within=within) for name in sizes} for _ in range(2)]
     found: dict[str, Left] = {}
     for constraint, quantities in points.items():
         at = {key: values.detach() for key, values in quantities.items()}
