@@ -23,8 +23,8 @@ ROWS_PER_UNKNOWN = 3
 NEWTON_STEPS = 12
 """Of a slab, at most. One that converges takes three to six."""
 ORDER, SAFETY, LEAST, MOST = 12, 0.8, 0.2, 2.0
-"""The residual of a slab is taken to grow as this power of its length. So the next one is as long as the tolerance allows,
-times a safety, and by these factors shorter or longer at most."""
+"""The residual of a slab is taken to grow as this power of its length, and the next one is as long as the tolerance
+allows then, times a safety; by these factors shorter or longer at most."""
 SHORTEST = 1e-9
 """Of all time."""
 FRESH_POINTS = 60

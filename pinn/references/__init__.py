@@ -2,7 +2,17 @@
 
 from pinn.references.cavity import CavityFlow
 from pinn.references.cole_hopf import cole_hopf
+from pinn.references.initial_value import initial_value
 from pinn.references.periodic import PeriodicFlow
 from pinn.references.reference import Computed, Exact, Reference, relative_errors
 
-__all__ = ["CavityFlow", "Computed", "Exact", "PeriodicFlow", "Reference", "cole_hopf", "relative_errors"]
+__all__ = [
+    "CavityFlow",
+    "Computed",
+    "Exact",
+    "PeriodicFlow",
+    "Reference",
+    "cole_hopf",
+    "initial_value",
+    "relative_errors",
+]
