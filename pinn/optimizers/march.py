@@ -1,7 +1,7 @@
 """Newton's method in slabs of time whose lengths are controlled, as an integrator controls its steps."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -164,7 +164,7 @@ class _March:
         weights = self.slabs.weights
         try:
             if not len(self.slabs):
-                self._meet_initial_conditions()
+                meet_initial_conditions(self.model, self.objective.points)
             self.objective.weighting.adapt(self.objective.jacobian_by_residual)
         except NotFinite:
             return False
@@ -178,20 +178,6 @@ class _March:
             if reason or torch.equal(before, weights):
                 break
         return True
-
-    def _meet_initial_conditions(self) -> None:
-        """Begin with straight lines that meet the initial conditions, found by Newton's method with least steps."""
-        initial = {name: group for name, group in self.objective.points.items() if name in self.model.initial}
-        if not initial:
-            return
-        objective, lines = Objective(self.model, initial, Fixed()), self.slabs.weights[:, :2]
-        for _ in range(NEWTON_STEPS):
-            jacobian, rows = objective.jacobian()
-            of_lines = jacobian.unflatten(1, self.slabs.weights.shape)[:, :, :2].flatten(1)
-            step = (torch.linalg.pinv(of_lines) @ -rows).reshape(lines.shape)
-            lines += step
-            if torch.linalg.vector_norm(step) <= CONVERGED * torch.linalg.vector_norm(lines):
-                return
 
     def _left(self) -> float:
         """Return the largest relative residual of the slab in progress at fresh points."""
@@ -208,3 +194,27 @@ class _March:
             max(each.relative, ROUND_OFF) for each in relative_residuals(self.model, points, sizes, within).values()
         ]
         return max((math.inf if math.isnan(value) else value for value in found), default=ROUND_OFF)
+
+
+@torch.no_grad()
+def meet_initial_conditions(model: Marching, points: Mapping[str, Points]) -> None:
+    """Begin the first slab with straight lines that meet the initial conditions: Newton's method with least steps.
+
+    Args:
+        model: over `pinn.networks.Marched`.
+        points: of every constraint, by its name.
+    """
+    initial = {name: group for name, group in points.items() if name in model.initial}
+    if not initial or not isinstance(model.slabs, Marched):
+        return
+    model.select("slab", None)
+    weights = model.slabs.weights
+    objective, lines = Objective(model, initial, Fixed()), weights[:, :2]
+    for _ in range(NEWTON_STEPS):
+        jacobian, rows = objective.jacobian()
+        step = (torch.linalg.pinv(jacobian.unflatten(1, weights.shape)[:, :, :2].flatten(1)) @ -rows).reshape(
+            lines.shape
+        )
+        lines += step
+        if torch.linalg.vector_norm(step) <= CONVERGED * torch.linalg.vector_norm(lines):
+            return

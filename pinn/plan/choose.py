@@ -51,6 +51,8 @@ MOST_TRIALS = 5000
 """Of slabs of a march."""
 RESOLVED = 1e-3
 """Relative objective of a trial with half of the features, below which all of them will do."""
+RESOLVED_IN_TIME = 1e-20
+"""The same where a march is the other way, which leaves as little in any case."""
 TRIALS_SHARE = 0.25
 """Of the time, for trials that tell how many slabs there are, at most."""
 SLAB_SECONDS = REFINEMENT_SECONDS / (1 - TRUNK_SHARE)
@@ -145,7 +147,8 @@ def _features_that_resolve(
         network = partial(network, interactions=1)
     found = _find_scale(problem, collocation, network, budget)
     few = f"; {unknowns} unknowns, for {budget.seconds:g} s are too few for {most}" if unknowns < most else ""
-    if found.residual > RESOLVED and not few:
+    resolved = RESOLVED_IN_TIME if is_initial_value_problem(problem) else RESOLVED
+    if found.residual > resolved and not few:
         return None, f"but random features leave {found.residual:.0e} of its residual"
     return partial(network, scale=found.scale), _describe_scale(problem, found) + few
 

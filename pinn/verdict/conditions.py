@@ -1,6 +1,7 @@
 """How many conditions a problem has, beside how many the orders of its derivatives ask for."""
 
 from dataclasses import dataclass
+from functools import partial
 from math import log2
 
 import torch
@@ -126,20 +127,30 @@ def _sides(region: Region, coordinate: str) -> int:
 def _sees_constants(problem: Problem, name: str, field: str, generator: torch.Generator) -> bool:
     """Tell whether a constraint changes where a field is changed by a constant."""
     probe = Probe(problem, name, generator)
-    fields = {other: random_field(problem, generator) for other in problem.fields}
+    fields = _fields(problem, generator)
     before, after = probe.rows(fields), probe.rows({**fields, field: lambda at: fields[field](at) + 1})
     return any((after[row] - before[row]).abs().max() > DEPENDS * before[row].abs().max() for row in before)
 
 
 def _dependent_rows(problem: Problem, name: str, field: str, generator: torch.Generator) -> int:
-    """Return how many residuals of a constraint depend on a field."""
+    """Return how many residuals of a constraint depend on a field; one that is no number may, and counts."""
     probe = Probe(problem, name, generator)
-    fields = {other: random_field(problem, generator) for other in problem.fields}
-    all_rows = probe.rows(fields)
-    without = probe.rows({other: f for other, f in fields.items() if other != field})
-    changes = {row: (all_rows[row] - without[row]).abs().max().item() for row in all_rows}
-    sizes = {row: max(all_rows[row].abs().max().item(), without[row].abs().max().item()) for row in all_rows}
-    return sum(change > DEPENDS * sizes[row] for row, change in changes.items())
+    fields = _fields(problem, generator)
+    before = probe.rows(fields)
+    after = probe.rows({**fields, field: _fields(problem, generator)[field]})
+    changes = {row: (after[row] - before[row]).abs().max().item() for row in before}
+    sizes = {row: max(before[row].abs().max().item(), after[row].abs().max().item()) for row in before}
+    return sum(not change <= DEPENDS * sizes[row] for row, change in changes.items())
+
+
+def _fields(problem: Problem, generator: torch.Generator) -> dict[str, Field]:
+    """Return smooth fields from 1 to 3, of which there are roots and logarithms."""
+    drawn = {name: random_field(problem, generator) for name in problem.fields}
+    return {name: partial(_raised, field) for name, field in drawn.items()}
+
+
+def _raised(field: Field, at: Points) -> Tensor:
+    return field(at) + 2
 
 
 def _order(problem: Problem, field: str, coordinate: str, generator: torch.Generator) -> int:
@@ -147,7 +158,7 @@ def _order(problem: Problem, field: str, coordinate: str, generator: torch.Gener
 
     The answer to εg sin κξ grows as κ to that power; ε is small, so that nothing but the first power of it counts.
     """
-    fields = {other: random_field(problem, generator) for other in problem.fields}
+    fields = _fields(problem, generator)
     lower, upper = problem.domain.intervals[coordinate]
     found = 0
     for name, constraint in problem.constraints().items():
