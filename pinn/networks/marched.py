@@ -57,7 +57,7 @@ class Marched(nn.Module):
         self.directions[1:] = scale * torch.randn(features, 1, dtype=torch.float64)
         self.phases[1:] = 2 * math.pi * torch.rand(features, dtype=torch.float64)
         self.register_buffer("known", torch.zeros(slabs, outputs, features + 2, dtype=torch.float64))
-        self.register_buffer("edges", torch.tensor([-1.0, *[1.0] * slabs], dtype=torch.float64))
+        self.register_buffer("edges", torch.tensor([-1.0, *[1.0] * (slabs + 1)], dtype=torch.float64))
         self.register_buffer("count", torch.tensor(0))
         self.weights = nn.Parameter(torch.zeros(outputs, features + 2, dtype=torch.float64))
         self.active: int | None = None
@@ -75,7 +75,7 @@ class Marched(nn.Module):
     @property
     def in_progress(self) -> int:
         """Which slab is being found; the last one, where all are known."""
-        return len(self) - (self.is_complete or self.is_full)
+        return len(self) - self.is_complete
 
     @property
     def is_full(self) -> bool:

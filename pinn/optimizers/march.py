@@ -144,11 +144,13 @@ class _March:
         length = (end - start) * min(max(SAFETY * (self.tolerance / left) ** (1 / ORDER), LEAST), MOST)
         if left <= self.tolerance:
             self.slabs.accept()
-            if reason := self.why_it_ends():
-                return reason
+            if self.slabs.is_complete:
+                return self.why_it_ends()
         self.slabs.begin(length)
         self.model.select("slab", None)
-        return None if length >= 2 * SHORTEST else f"no slab is so short that it leaves less than {self.tolerance:g}"
+        if length < 2 * SHORTEST:
+            return f"no slab is so short that it leaves less than {self.tolerance:g}"
+        return self.why_it_ends()
 
     def look_back(self) -> None:
         """Choose the last slab that is known, and leave its residuals as those of the objective."""
