@@ -74,6 +74,10 @@ class Marching(Model):
         """The networks of all slabs."""
         return cast(Slabs | Marched, cast(Scaled, self.network).network)
 
+    def size(self) -> int:
+        """Return how many numbers are found in a training: those of one slab, for each of them in a march."""
+        return super().size() * (len(self.slabs) if isinstance(self.slabs, Marched) else 1)
+
     @property
     def can_be_captured(self) -> bool:
         """Not where slabs move on within a stage."""

@@ -44,7 +44,7 @@ def measure(
         "seed": seed,
         "device": _device_name(parameter.device),
         "dtype": dtype,
-        "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "parameters": model.size(),
         "steps": training.step,
         "best_step": training.record.best_step,
         "grid": list(next(iter(evaluation.coordinates.values())).shape),

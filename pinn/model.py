@@ -77,6 +77,10 @@ class Model(nn.Module):
         for module in refined:
             module.select(part)
 
+    def size(self) -> int:
+        """Return how many numbers are found in a training."""
+        return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)
+
     @property
     def can_be_captured(self) -> bool:
         """Whether its operations are the same at each call, so that a graph of them may take their place."""

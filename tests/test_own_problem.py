@@ -60,7 +60,7 @@ def test_the_snippets_of_python_run(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.syspath_prepend(str(folder))
-    _, solving, materials, integral, checking = blocks(DOCUMENT, "python")
+    _, solving, pendulum, materials, integral, checking = blocks(DOCUMENT, "python")
     exec(  # noqa: S102
         solving.replace(
             "seconds=20", "seconds=1, points=100, boundary_points=20, grid=11, estimate=False, progress=False"
@@ -70,6 +70,8 @@ def test_the_snippets_of_python_run(
     for snippet in (materials, integral):
         exec(snippet.replace("points=200", "points=200, estimate=False, progress=False"), {})  # noqa: S102
     capsys.readouterr()
+    exec(pendulum, {})  # noqa: S102
+    assert capsys.readouterr().out.startswith("solved to about")
     exec(checking, {})  # noqa: S102
     lines = [ast.literal_eval(line) for line in capsys.readouterr().out.splitlines()]
     assert [list(line) for line in lines] == [["equation"], ["initial"], ["flux"]]

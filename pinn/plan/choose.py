@@ -14,9 +14,10 @@ from pinn.marching import is_initial_value_problem, time_of
 from pinn.model import scaled
 from pinn.networks import MLP, Marched, RandomFeatures, Refined, Slabs
 from pinn.objective import Objective
-from pinn.optimizers import LeastSquares, March
+from pinn.optimizers import LeastSquares
 from pinn.optimizers.least_squares import step_work
 from pinn.plan.feature_scales import FeatureScale, find_scale
+from pinn.plan.march import MARCH, marched
 from pinn.plan.refinement import (
     LEVENBERG_MARQUARDT,
     REFINEMENT_SECONDS,
@@ -47,8 +48,6 @@ AROUND = 1.25
 """Time for a solve with what comes around it, weights and looks, in units of the solve alone."""
 STEPS = 20
 """Of least squares, at most. Linear residuals take one; what was taken for linear and is not takes some more."""
-MOST_TRIALS = 5000
-"""Of slabs of a march."""
 RESOLVED = 1e-3
 """Relative objective of a trial with half of the features, below which all of them will do."""
 RESOLVED_IN_TIME = 1e-20
@@ -123,7 +122,7 @@ def plan(
     if network is None and stages is not None:
         network = partial(MLP, width=20, depth=3)
     elif network is None and slabs == "auto" and is_initial_value_problem(problem):
-        network = Marched
+        network = marched(_count_rows(problem, collocation) // len(problem.fields))
         reasons.append("ordinary differential equations with all conditions at the start")
     elif network is None:
         network, reason = _refined(problem, collocation, slabs, budget)
@@ -203,8 +202,7 @@ def _stages(
     if linear and makes(network, RandomFeatures):
         return {"lstsq": Stage(LeastSquares, steps=STEPS, block=1, resample=0, patience=2)}, "one least-squares solve"
     if makes(network, Marched):
-        march = Stage(March, steps=MOST_TRIALS, resample=0, block=5, part="slab")
-        return {"march": march}, "Newton's method in slabs of time, as long as their residuals allow"
+        return {"march": MARCH}, "Newton's method in slabs of time, as long as their residuals allow"
     if makes(network, Refined) or makes(network, Slabs):
         rows = ROWS_PER_UNKNOWN_OF_REFINEMENT * _argument(network, "features") * len(problem.fields)
         slabs = _argument(network, "slabs") if makes(network, Slabs) else None
