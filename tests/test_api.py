@@ -209,7 +209,7 @@ BAD = [
     ({"engine": "jets"}, "engine must be one of auto, reverse, taylor"),
     ({"hard": 1}, "hard must be true or false"),
     ({"slabs": 0}, "slabs must be auto or a whole number"),
-    ({"network": "nope"}, "there is no network 'nope'; choose one of auto, mlp"),
+    ({"network": "nope"}, "there is no network 'nope'; choose one of auto, marched, mlp"),
     ({"network": MLP(2, 1)}, "network must be what makes one from the numbers of inputs and outputs"),
     ({"network": lambda inputs, outputs: 5}, "the network must be a torch.nn.Module; it was given a int"),
     ({"sampler": "nope"}, "there is no sampling 'nope'; choose one of grid, rad, sobol, uniform"),

@@ -7,6 +7,7 @@ from typing import Any, get_args
 import pytest
 import yaml
 from helpers.runs import ROOT, configuration, script
+from helpers.sampled import sampled
 from rich.console import Console
 
 from pinn import config
@@ -49,12 +50,15 @@ def test_a_march_is_for_time_alone(problem: str) -> None:
 
 @pytest.mark.parametrize(
     ("problem", "training"),
-    [
-        (problem, training)
-        for problem in options("problem")
-        for training in TRAININGS
-        if training != "march" or problem in OF_TIME_ALONE
-    ],
+    sampled(
+        [
+            (problem, training)
+            for problem in options("problem")
+            for training in TRAININGS
+            if training != "march" or problem in OF_TIME_ALONE
+        ],
+        4,
+    ),
 )
 def test_every_problem_takes_steps_with_every_training(
     problem: str, training: str, monkeypatch: pytest.MonkeyPatch

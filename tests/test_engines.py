@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from helpers.networks import NETWORKS as SHAPES
+from helpers.sampled import sampled
 from helpers.shipped import SHIPPED
 from helpers.small import Decay, Ring, model_of, points_of
 from rich.console import Console
@@ -51,7 +52,7 @@ def everything(model: Model, problem: Problem) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", sampled(PROBLEMS, 2))
 def test_both_engines_give_every_optimizer_the_same(name: str, network: str) -> None:
     problem = PROBLEMS[name]()
     expected = everything(model_of(problem, NETWORKS[network]), problem)

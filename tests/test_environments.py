@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.runs import ENDED, ROOT, SMALL
+from helpers.sampled import sampled
 
 WORDS = [*SMALL, "logger=tensorboard", "training=adam", "training.adam.steps=4", "training.adam.block=2"]
 ENVIRONMENTS = {
@@ -40,12 +41,9 @@ def start(folder: Path, environment: dict[str, str], *words: str) -> subprocess.
 
 @pytest.mark.parametrize(
     "names",
-    [
-        ("tasks", "slurm"),
-        *(pytest.param(pair, marks=pytest.mark.slow) for pair in (("torchrun", "lsf"), ("kubeflow", "tpu"))),
-    ],
+    sampled([["slurm"], ["tasks", "torchrun"], ["lsf", "kubeflow"], ["tpu"]], 4),
 )
-def test_a_cluster_changes_nothing(names: tuple[str, str], tmp_path: Path) -> None:
+def test_a_cluster_changes_nothing(names: list[str], tmp_path: Path) -> None:
     """Under SLURM Lightning would load the newest `hpc_ckpt_*.ckpt` that it finds, without a word."""
     foreign = tmp_path / "hpc_ckpt_1.ckpt"
     torch.save({"state_dict": {}, "epoch": 3}, foreign)

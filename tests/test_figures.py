@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
+from helpers.sampled import sampled
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.mathtext import MathTextParser
 from torch import Tensor
@@ -419,10 +420,13 @@ def test_convergence_of_a_short_history_is_drawn(rows):
 
 @pytest.mark.parametrize(
     "full",
-    [
-        *(poisson(), burgers(), heat(), oscillator(), scattered()),
-        *(without_reference(burgers()), without_reference(scattered()), velocity_only(oscillator())),
-    ],
+    sampled(
+        [
+            *(poisson(), burgers(), scattered(), heat(), oscillator()),
+            *(without_reference(burgers()), without_reference(scattered()), velocity_only(oscillator())),
+        ],
+        2,
+    ),
     ids=lambda full: ",".join([*full.coordinates, *full.fields]) + " with reference" * bool(full.reference),
 )
 def test_files_are_written_without_a_warning(full, tmp_path):

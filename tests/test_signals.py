@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from helpers.compiler import needs_a_compiler
 from helpers.runs import ENDED, ROOT, SMALL
+from helpers.sampled import sampled
 
 from pinn import checkpoint, run
 from pinn.signals import Signals
@@ -102,7 +103,7 @@ MOMENTS = [("built", signal.SIGINT), ("engine", signal.SIGTERM), ("stopped", sig
 """What is said when planning, fitting and evaluating begin."""
 
 
-@pytest.mark.parametrize(("moment", "number"), MOMENTS)
+@pytest.mark.parametrize(("moment", "number"), sampled(MOMENTS, 3))
 def test_one_signal_at_another_moment(moment: str, number: int, tmp_path: Path) -> None:
     """While planning nothing is there yet, and nothing is left; what has begun later ends with every file."""
     words = [*LONG, "trust=[own]", "problem._target_=own.Announced", "seconds=2"]
@@ -131,7 +132,7 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("moment", "first", "second"), PAIRS)
+@pytest.mark.parametrize(("moment", "first", "second"), sampled(PAIRS, 3))
 def test_a_second_signal_ends_it_at_once(moment: str, first: int, second: int, tmp_path: Path) -> None:
     """It gives the code; the checkpoint is the newest one that was written, and the run can go on."""
     process = Process(tmp_path, *LONG, "seconds=3")

@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 import torch
+from helpers.sampled import sampled
 from helpers.small import points_of
 
 from pinn import InputError, Stage, load, solve
@@ -142,6 +143,7 @@ def test_time_is_what_starts_and_does_not_end() -> None:
         marching(Ends())
 
 
+@pytest.mark.slow
 def test_one_slab_will_do_for_what_is_learnt_at_once() -> None:
     """A decay without space is learnt in forty steps; Burgers with its front is not."""
 
@@ -170,7 +172,7 @@ def test_one_slab_will_do_for_what_is_learnt_at_once() -> None:
     assert found.in_time
 
 
-@pytest.mark.parametrize(("iterations", "trials"), [(10, 0), (50, 1), (90, 2)])
+@pytest.mark.parametrize(("iterations", "trials"), sampled([(10, 0), (50, 1), (90, 2)], 3))
 def test_trials_of_slabs_end_with_their_time(iterations: int, trials: int) -> None:
     """Each is forty iterations; one that is cut says nothing, and of the others the one counts that left the least."""
 

@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 import torch
 from benchmarks.verdict_cases import CONTRADICTORY, NOT_DETERMINED, NOT_JOINED, WELL_POSED, Case, case
+from helpers.sampled import sampled
 from helpers.shipped import SHIPPED
 from helpers.small import Constants, Decay, model_of
 
@@ -90,7 +91,9 @@ def test_the_estimate_is_near_the_true_error_of_good_and_poor_solutions(name: st
     assert verdict.solved == (estimated < 1e-2) or max(verdict.residuals.values()) > 0.01
 
 
-@pytest.mark.parametrize(("problem", "steps"), [(Poisson(), 5), (Kovasznay(), 60), (Burgers(viscosity=0.1), 30)])
+@pytest.mark.parametrize(
+    ("problem", "steps"), sampled([(Poisson(), 5), (Kovasznay(), 60), (Burgers(viscosity=0.1), 30)], 3)
+)
 def test_the_error_of_a_trained_network_is_told_as_well(problem: Problem, steps: int) -> None:
     stages = {"lm": Stage(LevenbergMarquardt, steps=steps, block=10)}
     solution = solved(problem, network=partial(MLP, width=10, depth=2), stages=stages)

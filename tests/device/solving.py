@@ -114,7 +114,7 @@ def test_trials_tell_the_number_of_slabs(device: torch.device, monkeypatch: pyte
 def test_slabs_of_time(device: torch.device) -> None:
     stages = {name: Stage(**{**vars(stage), "steps": 2, "block": 1}) for name, stage in refinement(1, slabs=2).items()}
     network = partial(Slabs, slabs=2, time=1, width=4, depth=2, features=8)
-    solution = pinn.solve(Burgers(), network=network, stages=stages, estimate=False, **QUICK)
+    solution = pinn.solve(Burgers(), network=network, stages=stages, **QUICK)
     assert is_there(solution, device)
     assert len(solution.metrics["stopped"]) == 4
 
@@ -146,7 +146,7 @@ def solved() -> dict[str, Solution]:
 def solution(solved: dict[str, Solution]) -> Solution:
     if not solved:
         stages = {"adam": Stage(partial(Adam, lr=1e-2), steps=4, block=2)}
-        solved["one"] = pinn.solve(Ring(), network=SMALL, stages=stages, estimate=False, **QUICK)
+        solved["one"] = pinn.solve(Ring(), network=SMALL, stages=stages, **QUICK)
     return solved["one"]
 
 
