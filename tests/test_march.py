@@ -317,6 +317,22 @@ def test_a_march_needs_its_network() -> None:
         pinn.solve(Duffing(), network="mlp", stages=stages, points=50, **QUIET)
 
 
+def test_unknown_coefficients_are_refused() -> None:
+    class Unknown(Duffing):
+        def __init__(self) -> None:
+            super().__init__()
+            self.damping = torch.nn.Parameter(torch.tensor(0.1))
+
+    with pytest.raises(InputError, match="March finds fields, no unknown coefficients"):
+        pinn.solve(Unknown(), stages="march", **QUIET)
+
+
+def test_in_single_precision_it_goes_as_far_as_that_allows() -> None:
+    solution = pinn.solve(Duffing(), dtype="float32", estimate=False, **QUIET)
+    assert solution.metrics["relative_l2"]["u"] < 1e-2
+    assert "the end of time is reached" in solution.metrics["stopped"][0]
+
+
 def test_room_for_slabs_that_is_used_up_is_told() -> None:
     stages = {"march": Stage(March, steps=500, block=50, resample=0, part="slab")}
     with pytest.warns(UserWarning, match="the march ended at"):

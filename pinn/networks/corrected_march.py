@@ -29,7 +29,8 @@ class CorrectedMarch(nn.Module):
         self.network = network.requires_grad_(False)
         features, outputs = max(1, (len(network.directions) - 1) // 2), len(network.weights)
         slabs = len(network) + (not network.is_complete)
-        self.beside = Marched(1, outputs, features, slabs=slabs).to(network.weights)
+        with torch.random.fork_rng(devices=[]):
+            self.beside = Marched(1, outputs, features, slabs=slabs).to(network.weights)
         directions = torch.randn(features, 1, generator=generator, dtype=torch.float64)
         phases = torch.rand(features, generator=generator, dtype=torch.float64)
         with torch.no_grad():

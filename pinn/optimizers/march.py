@@ -31,6 +31,8 @@ FRESH_POINTS = 60
 """At which the residuals of a slab are looked at: others than those of its solve."""
 SMALLEST = 1e-9
 """Of the size that conditions and sources ask of a field. What is smaller is not resolved relative to itself."""
+FINEST = 1e3
+"""Round-offs, relative, that no tolerance is below."""
 ROUND_OFF = 1e-16
 """Of a residual; there is no less."""
 CONVERGED = 1e-12
@@ -41,14 +43,14 @@ class March(Optimizer):
     """Solves a `pinn.marching.Marching` model over `pinn.networks.Marched`, slab after slab, to a tolerance.
 
     A slab is solved by Gauss-Newton steps for its sines. It is kept where the residuals at fresh points, relative to
-    their answers to changes of the fields, are at most `tolerance`; else it is tried again, half as long. Where they
-    are far below, the next slab is longer by one half. An iteration is one trial of a slab.
+    their answers to changes of the fields within the slab, are at most the tolerance; else it is tried again, shorter.
+    How far they are below it says how long the next one is. An iteration is one trial of a slab.
 
     Nothing here depends on a clock: a slow machine finds the same slabs later.
 
     Args:
         parameters: those of the slab in progress.
-        tolerance: the largest relative residual of a slab.
+        tolerance: the largest relative residual of a slab; where it is less, a thousand round-offs of the precision.
 
     Raises:
         InputError: a tolerance that is not between 0 and 1.
@@ -98,8 +100,13 @@ class _March:
         self.whole, model = objective, objective.model
         if not (isinstance(model, Marching) and isinstance(model.slabs, Marched)):
             raise InputError("March marches through the slabs of pinn.networks.Marched; choose network=marched.")
+        if len(objective.parameters) > 1:
+            raise InputError(
+                "March finds fields, no unknown coefficients, which all slabs have in common; choose another training."
+            )
         self.model, self.slabs = model, model.slabs
-        self.newton, self.tolerance = optimizer.newton, optimizer.tolerance
+        self.newton = optimizer.newton
+        self.tolerance = max(optimizer.tolerance, FINEST * torch.finfo(self.slabs.weights.dtype).eps)
         # No more points than a slab needs.
         needed = ROWS_PER_UNKNOWN * self.slabs.weights.shape[1]
         some = {
