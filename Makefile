@@ -16,7 +16,7 @@ train: $(READY)
 	.venv/bin/python scripts/train.py problem=poisson $(ARGS)
 
 test: $(READY)
-	$(ONE_THREAD) .venv/bin/python -m pytest --numprocesses 2 $(ARGS)
+	$(ONE_THREAD) .venv/bin/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 lint: $(READY)
 	.venv/bin/ruff check .

@@ -1,6 +1,8 @@
 """What holds for every test: one thread, and no silent rank promotion."""
 
+import zlib
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -21,7 +23,12 @@ def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "save_figures", lambda *arguments: [])
 
 
+WATCHED = 4
+"""Of so many tests one is watched for silent broadcasting, always the same: it takes as long again."""
+
+
 @pytest.fixture(autouse=True)
-def no_rank_promotion() -> Iterator[None]:
-    with RefuseRankPromotion():
+def no_rank_promotion(request: pytest.FixtureRequest) -> Iterator[None]:
+    watched = zlib.crc32(request.node.nodeid.encode()) % WATCHED == 0 or request.config.option.markexpr == "slow"
+    with RefuseRankPromotion() if watched else nullcontext():
         yield

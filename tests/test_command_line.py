@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from helpers.runs import ROOT, SMALL, script
+from helpers.sampled import sampled
 
 from pinn.config import options
 
@@ -281,7 +282,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("words", MISTAKES)
+@pytest.mark.parametrize("words", sampled(MISTAKES, 2))
 def test_a_mistake_costs_one_line(words: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = words.split()
     first = [*SMALL, "weighting=fixed"] if words.startswith("training=") else FAST

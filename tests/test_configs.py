@@ -42,7 +42,7 @@ def built(*words: str) -> Training:
     return training
 
 
-@pytest.mark.parametrize("problem", [problem for problem in options("problem") if problem not in OF_TIME_ALONE])
+@pytest.mark.parametrize("problem", sampled([name for name in options("problem") if name not in OF_TIME_ALONE], 6))
 def test_a_march_is_for_time_alone(problem: str) -> None:
     with pytest.raises(InputError, match="Marched is for fields of time alone, not of"):
         built(f"problem={problem}", "training=march")
@@ -57,7 +57,7 @@ def test_a_march_is_for_time_alone(problem: str) -> None:
             for training in TRAININGS
             if training != "march" or problem in OF_TIME_ALONE
         ],
-        4,
+        6,
     ),
 )
 def test_every_problem_takes_steps_with_every_training(
@@ -84,7 +84,7 @@ def test_every_problem_takes_steps_with_every_training(
             assert after < before or problem in OF_TIME_ALONE
 
 
-@pytest.mark.parametrize("problem", options("problem"))
+@pytest.mark.parametrize("problem", sampled(options("problem"), 3))
 def test_nothing_is_wrong_with_a_problem_that_ships(problem: str) -> None:
     values, _, _ = config.read([f"problem={problem}"])
     made = rebuild(values["problem"], PROBLEM)

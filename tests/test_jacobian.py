@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 from helpers.networks import NETWORKS, UNFOLLOWED
+from helpers.sampled import sampled
 from helpers.shipped import SHIPPED
 from helpers.small import Decay, Ring, Rosenbrock, model_of, points_of
 from torch import Tensor, nn
@@ -118,7 +119,7 @@ def test_every_problem(name: str) -> None:
     check(model_of(problem), problem)
 
 
-@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("count", sampled([2, 1, 5], 3))
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.usefixtures("only_followed")
 def test_every_network_and_every_residual(name: str, count: int) -> None:
@@ -131,7 +132,7 @@ JETS = ["mlp", "gated", "tied", "frozen", "frozen bias", "normalised", "tokens b
 """Networks with an operation of each kind for which jets have rules."""
 
 
-@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("count", sampled([2, 1, 5], 3))
 @pytest.mark.parametrize("name", JETS)
 @pytest.mark.usefixtures("only_followed")
 def test_every_residual_by_jets(name: str, count: int) -> None:
@@ -152,7 +153,7 @@ def test_every_network_by_the_engine_that_is_chosen(name: str) -> None:
     check(model, problem, count=5, only="equation")
 
 
-@pytest.mark.parametrize("name", [*NETWORKS, *UNFOLLOWED])
+@pytest.mark.parametrize("name", sampled([*NETWORKS, *UNFOLLOWED], 2))
 @pytest.mark.filterwarnings("ignore:the Jacobian is computed row by row")
 def test_many_points(name: str) -> None:
     problem = Heat()

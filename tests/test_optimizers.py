@@ -130,7 +130,7 @@ def test_what_is_stopped_at_once_does_nothing(name: str) -> None:
     assert torch.equal(parameters(objective), before)
 
 
-@pytest.mark.parametrize("evaluations", sampled(range(1, 40, 3), 4))
+@pytest.mark.parametrize("evaluations", sampled(range(1, 40, 3), 7))
 @pytest.mark.parametrize("name", KINDS)
 def test_an_iteration_that_is_left_never_was(name: str, evaluations: int) -> None:
     """It is left at its first, second, … question for time; what was before it and comes after it is not touched."""

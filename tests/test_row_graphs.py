@@ -7,6 +7,7 @@ import pytest
 import torch
 from helpers.compiler import counted_captures, needs_a_compiler
 from helpers.networks import NETWORKS, UNFOLLOWED
+from helpers.sampled import sampled
 from helpers.shipped import SHIPPED
 from helpers.small import Decay, Peeking, Ring, model_of, points_of
 from torch import Tensor
@@ -47,7 +48,7 @@ def assert_same_bits(model: Model, problem: Problem, step: CompiledStep, count: 
     assert not any(value.requires_grad for value in found)
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", sampled(PROBLEMS, 3))
 def test_every_problem(name: str) -> None:
     problem = PROBLEMS[name]()
     model = model_of(problem)

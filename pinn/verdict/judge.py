@@ -27,6 +27,8 @@ MET = 3e-2
 """The largest relative residual of a solution: what a change of the fields by so much would leave."""
 ROUND_OFF = 1e-15
 """Relative, of values in float64; what is smaller is no error that could be told."""
+TAKEN_AWAY = 0.3
+"""Of the residuals, what a correction leaves whose size is that of the error. One that leaves more is a part of it."""
 CONTRADICTED = 1e-2
 """Of a source or of given values, what must be left where no field can meet all conditions."""
 HELD_OUT = -1
@@ -147,7 +149,8 @@ class _Found:
             )
         error = self._error()
         if error is not None and error > SOLVED:
-            return "not solved", f"the fields are off by about {_share(error)}; {missed}. {REMEDY}"
+            by = "about" if self.correction is not None and self.correction.left < TAKEN_AWAY else "at least"
+            return "not solved", f"the fields are off by {by} {_share(error)}; {missed}. {REMEDY}"
         if most > MET:
             return "not solved", f"{missed}. {REMEDY}"
         if error is None:
