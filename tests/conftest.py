@@ -23,6 +23,23 @@ def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "save_figures", lambda *arguments: [])
 
 
+DAILY = 12
+"""Cases of one test that run every day, where there are more; all of them run with `-m slow`, or with `-m ""`."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("slow") is None:
+            cases.setdefault(item.nodeid.split("[")[0], []).append(item)
+    for each in cases.values():
+        kept = {number * len(each) // DAILY for number in range(DAILY)}
+        for index, item in enumerate(each):
+            if len(each) > DAILY and index not in kept:
+                item.add_marker("slow")
+
+
 WATCHED = 4
 """Of so many tests one is watched for silent broadcasting, always the same: it takes as long again."""
 

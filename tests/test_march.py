@@ -323,6 +323,9 @@ def test_unknown_coefficients_are_refused() -> None:
             super().__init__()
             self.damping = torch.nn.Parameter(torch.tensor(0.1))
 
+        def reference(self) -> None:  # type: ignore[override]
+            """None: what is unknown has no solution yet."""
+
     with pytest.raises(InputError, match="March finds fields, no unknown coefficients"):
         pinn.solve(Unknown(), stages="march", **QUIET)
 

@@ -1,10 +1,11 @@
-"""The dispatch mode under which the whole suite runs catches what it is for, and nothing else."""
+"""The dispatch mode that watches a part of the suite catches what it is for, and nothing else."""
 
+from collections.abc import Iterator
 from math import pi
 
 import pytest
 import torch
-from helpers.rank_promotion import RankPromotionError
+from helpers.rank_promotion import RankPromotionError, RefuseRankPromotion
 from torch import Tensor, nn
 
 from pinn.domains import Box
@@ -14,6 +15,12 @@ from pinn.networks import MLP, Scaled
 from pinn.objective import Objective
 from pinn.problems import Constraint, Problem
 from pinn.weighting import Fixed
+
+
+@pytest.fixture(autouse=True)
+def watched() -> Iterator[None]:
+    with RefuseRankPromotion():
+        yield
 
 
 class Column(Problem):
