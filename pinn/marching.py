@@ -51,7 +51,8 @@ class Marching(Model):
     before. With no slab chosen it is a `Model` like any other.
 
     Raises:
-        InputError: a condition that names the end of time, for it cannot be met by going forward.
+        InputError: a condition that names the end of time, for it cannot be met by going forward, or an unknown
+            coefficient in a march, which meets one slab after another.
     """
 
     def __init__(self, problem: Problem, slabs: Slabs | Marched) -> None:
@@ -68,6 +69,12 @@ class Marching(Model):
                     f"than Slabs."
                 )
         self.initial = set(held_at)
+        unknown = [name for name, parameter in problem.named_parameters() if parameter.requires_grad]
+        if unknown and isinstance(slabs, Marched):
+            raise InputError(
+                f"a march finds fields, and no unknown coefficients such as {unknown[0]}, which all slabs have in "
+                f"common; choose another network than Marched."
+            )
 
     @property
     def slabs(self) -> Slabs | Marched:

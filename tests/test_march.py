@@ -326,7 +326,7 @@ def test_unknown_coefficients_are_refused() -> None:
         def reference(self) -> None:  # type: ignore[override]
             """None: what is unknown has no solution yet."""
 
-    with pytest.raises(InputError, match="March finds fields, no unknown coefficients"):
+    with pytest.raises(InputError, match="a march finds fields, and no unknown coefficients such as damping"):
         pinn.solve(Unknown(), stages="march", **QUIET)
 
 

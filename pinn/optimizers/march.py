@@ -100,10 +100,6 @@ class _March:
         self.whole, model = objective, objective.model
         if not (isinstance(model, Marching) and isinstance(model.slabs, Marched)):
             raise InputError("March marches through the slabs of pinn.networks.Marched; choose network=marched.")
-        if len(objective.parameters) > 1:
-            raise InputError(
-                "March finds fields, no unknown coefficients, which all slabs have in common; choose another training."
-            )
         self.model, self.slabs = model, model.slabs
         self.newton = optimizer.newton
         self.tolerance = max(optimizer.tolerance, FINEST * torch.finfo(self.slabs.weights.dtype).eps)
