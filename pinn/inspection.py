@@ -10,6 +10,7 @@ import torch
 
 from pinn.domains import Points
 from pinn.figures.points import save_points
+from pinn.marching import is_initial_value_problem
 from pinn.model import Model, scaled
 from pinn.networks import MLP, RandomFeatures
 from pinn.objective import Objective
@@ -161,7 +162,8 @@ def inspect(problem: Problem, collocation: Collocation) -> Check:
     determinacy = (
         find_determinacy(nothing, collocation, left, field_sizes(nothing), seed=1) if linearity.linear else None
     )
-    if determinacy is not None and determinacy.free:
+    # What goes from a start alone may grow so that hardly anything of it is seen there.
+    if determinacy is not None and determinacy.free and (missing or not is_initial_value_problem(problem)):
         faults.append(f"other fields meet all conditions as well: {'; '.join(missing) or 'it is ill-posed'}")
     elif determinacy is None:
         notes += [f"{line}: is that meant?" for line in missing]

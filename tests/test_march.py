@@ -336,6 +336,39 @@ def test_in_single_precision_it_goes_as_far_as_that_allows() -> None:
     assert "the end of time is reached" in solution.metrics["stopped"][0]
 
 
+def test_what_grows_from_its_start_is_determined_by_it() -> None:
+    """e^30: a change that is seen nowhere but at the end, and one condition for an equation of first order."""
+    grows = Given((0, 30), lambda u, t: d(u, t) - u, lambda u: u - 1, lambda t, y: [y[0]], [1])
+    solution = pinn.solve(grows, **QUIET)
+    assert solution.verdict.solved, solution.verdict
+    assert grows.error(solution) < 1e-6
+    assert pinn.check(grows).ok
+
+
+def test_a_start_without_a_speed_is_named() -> None:
+    pendulum = Given((0, 5), lambda u, t: d(u, t, 2) + torch.sin(u), lambda u: u - 1, lambda t, y: [], [1])
+    with pytest.warns(UserWarning, match=r"not determined: .*one condition on the sides across t, .* of order 2"):
+        pinn.solve(pendulum, **QUIET)
+
+
+def test_a_source_that_jumps_is_met_where_it_jumps() -> None:
+    """u' + u = 0 until t = 3.3, and 1 from there on."""
+    switched = Given(
+        (0, 10), lambda u, t: d(u, t) + u - torch.where(t > 3.3, 1.0, 0.0), lambda u: u - 1, lambda t, y: [], [1]
+    )
+    solution = pinn.solve(switched, **QUIET)
+    assert solution.verdict.solved
+    t = torch.linspace(0, 10, 500, dtype=torch.float64)
+    expected = torch.exp(-t) + torch.where(t > 3.3, 1 - torch.exp(3.3 - t), 0.0)
+    torch.testing.assert_close(solution(t=t)["u"], expected, rtol=0, atol=1e-9)
+
+
+def test_a_march_ends_at_a_pole() -> None:
+    pole = Given((0, 2), lambda u, t: d(u, t) - u**2, lambda u: u - 1, lambda t, y: [], [1])
+    with pytest.warns(UserWarning, match="not solved: the march ended at t = 1 of 2"):
+        pinn.solve(pole, **QUIET)
+
+
 def test_room_for_slabs_that_is_used_up_is_told() -> None:
     stages = {"march": Stage(March, steps=500, block=50, resample=0, part="slab")}
     with pytest.warns(UserWarning, match="the march ended at"):

@@ -1,16 +1,15 @@
 """A march that stays as it is, and another one beside it that says what it lacks."""
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from pinn.networks.in_slabs import InSlabs
 from pinn.networks.marched import Marched
 
 
-class CorrectedMarch(nn.Module):
+class CorrectedMarch(InSlabs):
     """u(t) = N(t) + e(t), with N held fixed and e marched through the slabs of N: other sines, half as many.
 
     Where N does not reach the end of time, e has one more slab from there to the end.
@@ -39,8 +38,6 @@ class CorrectedMarch(nn.Module):
             )
             self.beside.phases[1:] = (2 * math.pi * phases).to(network.weights)
             self.beside.edges[: len(network) + 1] = network.edges[: len(network) + 1]
-        self.active: int | None = None
-        """The slab that is evaluated alone; all of them together where it is None."""
 
     def __len__(self) -> int:
         return len(self.beside.known)
@@ -56,15 +53,6 @@ class CorrectedMarch(nn.Module):
         if len(self.beside) < (len(self) if slab is None else slab):
             self.beside.accept()
             self.beside.weights.zero_()
-
-    @contextmanager
-    def evaluating(self, slab: int | None) -> Iterator[None]:
-        """Evaluate another slab than the active one for a while, or, None, all of them together."""
-        active, self.active = self.active, slab
-        try:
-            yield
-        finally:
-            self.active = active
 
     def forward(self, x: Tensor) -> Tensor:
         """Evaluate the fields."""

@@ -1,16 +1,15 @@
 """Sines in slabs of time, one slab after another, whose lengths are found on the way."""
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
 from pinn.errors import InputError
+from pinn.networks.in_slabs import InSlabs
 
 
-class Marched(nn.Module):
+class Marched(InSlabs):
     """u(t) = a_k + b_k z + Σ_m c_km sin(w_m z + b_m) in the k-th slab of time, where z runs from -1 to 1.
 
     The frequencies w_m ~ s N(0, 1) and the phases are those of every slab; a_k, b_k and c_k are found, slab by slab.
@@ -60,8 +59,6 @@ class Marched(nn.Module):
         self.register_buffer("edges", torch.tensor([-1.0, *[1.0] * (slabs + 1)], dtype=torch.float64))
         self.register_buffer("count", torch.tensor(0))
         self.weights = nn.Parameter(torch.zeros(outputs, features + 2, dtype=torch.float64))
-        self.active: int | None = None
-        """The slab that is evaluated alone; all of them together where it is None."""
 
     def __len__(self) -> int:
         """Return how many slabs are known."""
@@ -89,15 +86,6 @@ class Marched(nn.Module):
     def select(self, slab: int | None) -> None:
         """Choose the slab that is evaluated alone; None for all of them together."""
         self.active = slab
-
-    @contextmanager
-    def evaluating(self, slab: int | None) -> Iterator[None]:
-        """Evaluate another slab than the active one for a while, or, None, all of them together."""
-        active, self.active = self.active, slab
-        try:
-            yield
-        finally:
-            self.active = active
 
     @torch.no_grad()
     def begin(self, length: float) -> None:

@@ -1,17 +1,16 @@
 """Marching in time: one network for each slab, trained one after another, evaluated as one."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from pinn.errors import InputError
+from pinn.networks.in_slabs import InSlabs
 from pinn.networks.refined import Refined
 
 
-class Slabs(nn.Module):
+class Slabs(InSlabs):
     """u(x, t) = u_k(x, t) for t in the k-th of K equal slabs of time, each u_k a `Refined` network of its own.
 
     Over a long time everything has to be right at the start before anything can be right at the end; a slab is short,
@@ -58,8 +57,6 @@ class Slabs(nn.Module):
         is_time = torch.nn.functional.one_hot(torch.tensor(time), inputs).double()
         self.register_buffer("stretch", 1 + (slabs - 1) * is_time)
         self.register_buffer("shifts", torch.stack([(slabs - 1 - 2 * slab) * is_time for slab in range(slabs)]))
-        self.active: int | None = None
-        """The slab that is trained and evaluated alone; all of them together where it is None."""
 
     def __len__(self) -> int:
         return len(self.networks)
@@ -78,15 +75,6 @@ class Slabs(nn.Module):
 
     def _refined(self) -> list[Refined]:
         return [cast(Refined, network) for network in self.networks]
-
-    @contextmanager
-    def evaluating(self, slab: int | None) -> Iterator[None]:
-        """Evaluate another slab than the active one for a while, or, None, all of them together."""
-        active, self.active = self.active, slab
-        try:
-            yield
-        finally:
-            self.active = active
 
     @torch.no_grad()
     def continue_into(self, slab: int) -> None:

@@ -25,8 +25,8 @@ NEWTON_STEPS = 12
 ORDER, SAFETY, LEAST, MOST = 12, 0.8, 0.2, 2.0
 """The residual of a slab is taken to grow as this power of its length, and the next one is as long as the tolerance
 allows then, times a safety; by these factors shorter or longer at most."""
-SHORTEST = 1e-9
-"""Of all time."""
+SHORTEST = 1e-12
+"""Of all time. So short a slab adds less than the tolerance where a source jumps in it."""
 FRESH_POINTS = 60
 """At which the residuals of a slab are looked at: others than those of its solve."""
 SMALLEST = 1e-9

@@ -10,6 +10,7 @@ from operator import itemgetter
 import torch
 
 from pinn.errors import NotFinite
+from pinn.marching import is_initial_value_problem
 from pinn.model import Model
 from pinn.relative import Left, field_sizes, relative_residuals
 from pinn.sampling import Collocation
@@ -72,6 +73,7 @@ def judge(
             determinacy = find_determinacy(own, collocation, left, field_sizes(own), seed=_other(seed, 2))
         except NotFinite as error:
             cannot = str(error)
+    from_start = is_initial_value_problem(problem)
     found = _Found(
         left=left,
         still_left=still_left,
@@ -79,7 +81,8 @@ def judge(
         determinacy=determinacy,
         contradictions=find_contradictions(problem),
         jumps=find_jumps(problem),
-        missing=what_is_missing(problem) if determinacy is not None and determinacy.free else [],
+        missing=what_is_missing(problem) if from_start or (determinacy is not None and determinacy.free) else [],
+        from_start=from_start,
         without_equation=fields_without_equation(problem),
         cannot=cannot,
     )
@@ -108,6 +111,9 @@ class _Found:
     Attributes:
         still_left: the residual of which neither the solution nor its correction takes away the source or the data, and
             the share of them that is left.
+        missing: which conditions are fewer than the orders of the derivatives.
+        from_start: whether it goes from a start alone. Then solutions may grow so that hardly anything of them is seen
+            at the start, and conditions that are missing are what leaves them open.
         cannot: why the error cannot be estimated, or nothing.
     """
 
@@ -118,6 +124,7 @@ class _Found:
     contradictions: list[Contradiction]
     jumps: list[Jump]
     missing: list[str]
+    from_start: bool
     without_equation: list[str]
     cannot: str
 
@@ -132,7 +139,7 @@ class _Found:
             return "contradictory", f"{whole[0]}; no field can meet both, take one of them away"
         if self.without_equation:
             return "not determined", f"{', '.join(self.without_equation)}: no equation on the interior names this field"
-        if self.determinacy is not None and self.determinacy.free:
+        if self.determinacy is not None and self._is_open(self.determinacy):
             hint = "; ".join(self.missing) or ILL_POSED
             row, share = self.still_left
             if self.determinacy.exactly_free and share > CONTRADICTED:
@@ -156,6 +163,12 @@ class _Found:
         if error is None:
             return "solved", f"as far as residuals tell: {missed}"
         return "solved", f"to about {error:.0e}" if error > ROUND_OFF else "to round-off"
+
+    def _is_open(self, determinacy: Determinacy) -> bool:
+        """Tell whether other fields meet all conditions as well."""
+        if not self.from_start:
+            return determinacy.free
+        return bool(self.missing) and (determinacy.free or (self._error() or 0.0) > SOLVED)
 
     def _error(self) -> float | None:
         """Return the estimated error of the worst field or coefficient; None if there is none."""
