@@ -5,8 +5,9 @@ from typing import cast
 from pinn.derivatives.taylor import Engine, Reverse
 from pinn.domains import Patch, Points
 from pinn.errors import InputError
+from pinn.hard_conditions import HardConditions
 from pinn.model import Model
-from pinn.networks import Marched, Scaled, Slabs
+from pinn.networks import InSlabs, Scaled
 from pinn.problems import Problem
 
 
@@ -52,11 +53,11 @@ class Marching(Model):
 
     Raises:
         InputError: a condition that names the end of time, for it cannot be met by going forward, or an unknown
-            coefficient in a march, which meets one slab after another.
+            coefficient beside slabs that are found one after another.
     """
 
-    def __init__(self, problem: Problem, slabs: Slabs | Marched) -> None:
-        super().__init__(problem, Scaled(slabs, problem.domain.lower, problem.domain.upper))
+    def __init__(self, problem: Problem, slabs: InSlabs, hard: HardConditions | None = None) -> None:
+        super().__init__(problem, Scaled(slabs, problem.domain.lower, problem.domain.upper), hard)
         self.time = problem.coordinates[slabs.time]
         start, end = problem.domain.intervals[self.time]
         self.start, self.length = start, end - start
@@ -66,60 +67,45 @@ class Marching(Model):
                 raise InputError(
                     f"{name!r} holds at {self.time} = {max(later):g}; marching in slabs of {self.time} "
                     f"needs conditions at the start, {start:g}, or at all times. Choose slabs=1 or another network "
-                    f"than Slabs."
+                    f"than {type(slabs).__name__}."
                 )
         self.initial = set(held_at)
         unknown = [name for name, parameter in problem.named_parameters() if parameter.requires_grad]
-        if unknown and isinstance(slabs, Marched):
+        if unknown and slabs.grows:
             raise InputError(
                 f"a march finds fields, and no unknown coefficients such as {unknown[0]}, which all slabs have in "
-                f"common; choose another network than Marched."
+                f"common; choose another network than {type(slabs).__name__}."
             )
 
     @property
-    def slabs(self) -> Slabs | Marched:
+    def slabs(self) -> InSlabs:
         """The networks of all slabs."""
-        return cast(Slabs | Marched, cast(Scaled, self.network).network)
+        return cast(InSlabs, cast(Scaled, self.network).network)
 
     def size(self) -> int:
-        """Return how many numbers are found in a training: those of one slab, for each of them in a march."""
-        return super().size() * (len(self.slabs) if isinstance(self.slabs, Marched) else 1)
+        """Return how many numbers are found in a training."""
+        return self.slabs.size() if self.slabs.grows else super().size()
 
     @property
     def can_be_captured(self) -> bool:
-        """Not where slabs move on within a stage."""
-        return not isinstance(self.slabs, Marched)
+        """Not where slabs are added within a stage."""
+        return not self.slabs.grows
 
     @property
     def is_whole(self) -> bool:
-        """Whether the slab that is looked at is the last one."""
-        if isinstance(self.slabs, Marched):
-            return self.slabs.is_complete
-        return self.slabs.active in (None, len(self.slabs) - 1)
+        """Whether what is looked at reaches to the end of time."""
+        return self.slabs.is_whole
 
     def reached(self) -> str:
         """Return up to which time a march has come."""
-        if not isinstance(self.slabs, Marched):
+        if not self.slabs.grows:
             return ""
-        known = self.start + self.length * (self.slabs.edges[len(self.slabs)].item() + 1) / 2
+        known = self.start + self.length * (self.slabs.reached + 1) / 2
         return f"{self.time} = {known:.4g} of {self.start + self.length:.4g}"
 
     def select(self, part: str | None, slab: int | None = None) -> None:
-        """Choose the slab and the part of its network that are trained; None and None for all together.
-
-        The part `slab` of `pinn.networks.Marched` is the slab in progress.
-        """
-        if isinstance(self.slabs, Marched):
-            if slab is not None or part not in (None, "slab"):
-                raise InputError(f"a stage over pinn.networks.Marched has the part `slab`; it was given {part!r}.")
-            self.slabs.select(self.slabs.in_progress if part else None)
-            return
-        if (part is None) != (slab is None) or (slab is not None and not 0 <= slab < len(self.slabs)):
-            raise InputError(
-                f"a stage over slabs names its part and its slab, 0 to {len(self.slabs) - 1}; this one has part "
-                f"{part!r} and slab {slab!r}."
-            )
-        self.slabs.select(slab, part)
+        """Choose the slab and the part of its network that are trained; None and None for all together."""
+        self.slabs.train_part(part, slab)
 
     def interval(self, slab: int) -> tuple[float, float]:
         """Return the times at which a slab begins and ends."""
@@ -139,9 +125,11 @@ class Marching(Model):
     def forward(self, constraint: str, points: Points, engine: Engine | None = None) -> Points:
         """Return the residuals of one constraint by name, (points,) each, in the slab that is trained."""
         slab = self.slabs.active
+        if slab is None or self.slabs.fixed:
+            # All slabs together choose among their values, and series have derivatives of their own: jets know neither.
+            engine = engine or Reverse()
         if slab is None:
-            # All slabs together choose among their values, for which jets have no rule.
-            return super().forward(constraint, points, engine or Reverse())
+            return super().forward(constraint, points, engine)
         placed = self.place(points)
         rows = super().forward(constraint, placed, engine)
         if slab == 0 or constraint not in self.initial:

@@ -18,7 +18,6 @@ from pinn.marching import Marching
 from pinn.memory import Chunk, choose_chunk
 from pinn.networks import RandomFeatures
 from pinn.objective import Objective
-from pinn.optimizers.march import meet_initial_conditions
 from pinn.plan import makes, plan
 from pinn.problems import Problem, try_out
 from pinn.sampling import Collocation
@@ -89,9 +88,9 @@ def prepare(
     first = next(iter(chosen.stages.values()), None)
     if first is not None:
         model.select(first.part, first.slab)
-    if isinstance(model, Marching):
+    if first is not None and isinstance(model, Marching) and model.slabs.grows:
         # Else an equation that divides by its fields would be looked at where they are zero.
-        meet_initial_conditions(model, points(0))
+        first.make(model.parameters()).run(Objective(model, points(0), chosen.weighting), 0)
     check(model, points(0))
     points.leave_out([name for name, few in points(0).items() if not _row_names(model, name, few)])
     draw = points(0)

@@ -220,16 +220,19 @@ def build_model(
     periodic = [problem.coordinates.index(name) for name in hard.periodic]
     seen = PeriodicInputs.seen(len(problem.coordinates), periodic)
     with in_their_code("the network cannot be made"):
-        inside = network(inputs=seen, outputs=len(problem.fields))
+        if (network.func if isinstance(network, partial) else network) is Marched:
+            inside = network(inputs=len(problem.coordinates), outputs=len(problem.fields), periodic=periodic)
+        else:
+            inside = network(inputs=seen, outputs=len(problem.fields))
     if not isinstance(inside, nn.Module):
         raise InputError(f"the network must be a torch.nn.Module; it was given a {type(inside).__name__}.")
     if isinstance(inside, Slabs | Marched):
-        if conditions:
+        if isinstance(inside, Slabs) and conditions:
             raise InputError(
                 "conditions are built into one network, not into slabs of time, of which only the first starts where "
                 "the problem does; choose hard=false or slabs=1."
             )
-        return Marching(problem, inside).to(dtype)
+        return Marching(problem, inside, hard).to(dtype)
     return scaled(problem, PeriodicInputs(inside, periodic) if periodic else inside, hard).to(dtype)
 
 

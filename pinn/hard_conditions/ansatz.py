@@ -27,7 +27,7 @@ class Condition:
         row: name of the residual, `walls` or `initial.value`.
         kind: what it says.
         name: of the field, or of the coordinate that is periodic.
-        factor: a; 1 for periodicity.
+        factor: a; for periodicity the size of the row for fields that are not periodic.
     """
 
     row: str

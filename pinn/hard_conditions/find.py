@@ -128,7 +128,7 @@ def _periodicity(
         for row, values in probe.rows(fields).items():
             size = max(largest(rows[row]) for rows in single.values())
             if largest(values, zero[row]) <= ROUND_OFF * size:
-                ring.append(Condition(row, "periodic", coordinate))
+                ring.append(Condition(row, "periodic", coordinate, factor=size))
                 asked |= {field for field, rows in single.items() if not equal(rows[row], zero[row], size)}
             else:
                 soft[row] = f"it does not vanish for every field that is periodic in {coordinate}"

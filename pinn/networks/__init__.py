@@ -1,7 +1,7 @@
 """Plain modules that map points (points, inputs) to outputs (points, outputs). They know no PDE."""
 
 from pinn.networks.corrected import Corrected
-from pinn.networks.corrected_march import CorrectedMarch
+from pinn.networks.in_slabs import InSlabs
 from pinn.networks.marched import Marched
 from pinn.networks.mlp import MLP
 from pinn.networks.periodic_inputs import PeriodicInputs
@@ -13,7 +13,7 @@ from pinn.networks.slabs import Slabs
 __all__ = [
     "MLP",
     "Corrected",
-    "CorrectedMarch",
+    "InSlabs",
     "Marched",
     "PeriodicInputs",
     "RandomFeatures",

@@ -1,127 +1,200 @@
-"""Sines in slabs of time, one slab after another, whose lengths are found on the way."""
+"""Polynomials of time and functions of space, slab after slab of time, sized on the way."""
 
 import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pinn.errors import InputError
 from pinn.networks.in_slabs import InSlabs
+from pinn.networks.series import chebyshev, evaluate, waves
 
 
 class Marched(InSlabs):
-    """u(t) = a_k + b_k z + Σ_m c_km sin(w_m z + b_m) in the k-th slab of time, where z runs from -1 to 1.
+    """u(x, t) = Σ_mp c_kmp φ_m(x) T_p(z) in the k-th slab of time, where z runs from -1 to 1.
 
-    The frequencies w_m ~ s N(0, 1) and the phases are those of every slab; a_k, b_k and c_k are found, slab by slab.
-    The parameter `weights` holds those of the slab in progress. What is found is put into the buffer `known`, and
-    where slabs end into `edges`, so that a checkpoint has all of it.
+    T_p are Chebyshev's polynomials. φ_m is a product over the coordinates of space, each of which runs from -1 to 1: of
+    waves 1, cos πx, sin πx, cos 2πx, … where it is periodic, of T_0(x), T_1(x), … where it is not. Of time alone φ = 1.
 
-    Behind the last slab that is known the fields stay as they are at its end, where the slab in progress begins so.
+    Slabs are found one after another. Where one ends and how many φ_m it has is known when it is found. The parameter
+    `weights` holds c of the slab in progress. What is found goes into the buffers `known`, `edges` and `sizes`, so that
+    a checkpoint has all of it. Behind the last slab that is known the fields stay as the one in progress has them.
 
     Args:
-        inputs: 1, the time, scaled to [-1, 1].
+        inputs: size of a point, each coordinate scaled to [-1, 1].
         outputs: number of fields.
-        features: number of sines in a slab, shared by all fields.
-        scale: s.
+        degree: the largest p.
+        time: which input is time.
+        periodic: inputs that are periodic.
         slabs: how many there may be, at most.
 
-    Shape: (points, 1) to (points, outputs).
+    Shape: (points, inputs) to (points, outputs).
 
     Raises:
-        InputError: a number below 1, a scale that is not positive, or another input than time.
+        InputError: a degree or a number of slabs below 1, or an input that does not exist.
     """
 
-    time = 0
-    """Which input is time."""
+    grows = True
 
-    def __init__(self, inputs: int, outputs: int, features: int = 60, scale: float = 5.0, slabs: int = 2000) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        degree: int = 16,
+        time: int = 0,
+        periodic: Collection[int] = (),
+        slabs: int = 5000,
+    ) -> None:
         super().__init__()
-        if inputs != 1:
-            raise InputError(
-                f"Marched is for fields of time alone, not of {inputs} coordinates; choose another network."
-            )
-        for name, value in {"features": features, "slabs": slabs}.items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InputError(f"Marched: {name} must be a whole number of at least 1; it was given {value!r}.")
-        if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 < scale < math.inf:
-            raise InputError(f"Marched: scale must be a positive number; it was given {scale!r}.")
-        self.directions: Tensor
-        self.phases: Tensor
+        for name, value, least in (("degree", degree, 1), ("slabs", slabs, 1)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise InputError(
+                    f"Marched: {name} must be a whole number of at least {least}; it was given {value!r}."
+                )
+        for index in (time, *periodic):
+            if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < inputs:
+                raise InputError(f"Marched: the inputs are 0 to {inputs - 1}; it was given {index!r}.")
+        self.outputs, self.degree, self.time = outputs, degree, time
+        self.space = [index for index in range(inputs) if index != time]
+        self.periodic = [index in periodic for index in self.space]
+        """Whether each coordinate of space is."""
         self.known: Tensor
         self.edges: Tensor
+        self.sizes: Tensor
         self.count: Tensor
-        self.register_buffer("directions", torch.zeros(features + 1, 1, dtype=torch.float64))
-        self.register_buffer("phases", torch.full((features + 1,), math.pi / 2, dtype=torch.float64))
-        # The first sine, of frequency 0, is the constant.
-        self.directions[1:] = scale * torch.randn(features, 1, dtype=torch.float64)
-        self.phases[1:] = 2 * math.pi * torch.rand(features, dtype=torch.float64)
-        self.register_buffer("known", torch.zeros(slabs, outputs, features + 2, dtype=torch.float64))
+        self.register_buffer("known", torch.zeros(0, dtype=torch.float64))
         self.register_buffer("edges", torch.tensor([-1.0, *[1.0] * (slabs + 1)], dtype=torch.float64))
-        self.register_buffer("count", torch.tensor(0))
-        self.weights = nn.Parameter(torch.zeros(outputs, features + 2, dtype=torch.float64))
+        self.register_buffer("sizes", torch.ones(slabs + 1, len(self.space), dtype=torch.long))
+        self.register_buffer("count", torch.tensor(-1))
+        self.weights = nn.Parameter(torch.zeros(outputs, degree + 1, dtype=torch.float64))
+        """(outputs × φ, degree + 1)."""
+        self.rates: tuple[Tensor, ...] = ()
+        """Coefficients of ∂u/∂z, ∂²u/∂z², … of the slab in progress, where a method defines them otherwise."""
 
     def __len__(self) -> int:
         """Return how many slabs are known."""
-        return int(self.count)
+        return max(0, int(self.count))
 
     @property
-    def is_complete(self) -> bool:
+    def has_begun(self) -> bool:
+        """Whether the first slab, at least, is in progress."""
+        return int(self.count) >= 0
+
+    @property
+    def is_whole(self) -> bool:
         """Whether the slabs that are known reach the end of time."""
-        return self.edges[len(self)].item() == 1.0
+        return self.reached == 1.0
+
+    @property
+    def reached(self) -> float:
+        """Up to where slabs are known, in the time that runs from -1 to 1."""
+        return self.edges[len(self)].item()
+
+    def size(self) -> int:
+        """Return how many numbers there are in what is known."""
+        return self.known.numel()
 
     @property
     def in_progress(self) -> int:
         """Which slab is being found; the last one, where all are known."""
-        return len(self) - self.is_complete
+        return len(self) - self.is_whole
 
     @property
     def is_full(self) -> bool:
         """Whether there is no room for another slab."""
-        return len(self) == len(self.known)
+        return len(self) == len(self.sizes) - 1
 
     def interval(self, slab: int) -> tuple[float, float]:
         """Return where a slab begins and ends, in the time that runs from -1 to 1."""
         return self.edges[slab].item(), self.edges[slab + 1].item()
 
-    def select(self, slab: int | None) -> None:
-        """Choose the slab that is evaluated alone; None for all of them together."""
-        self.active = slab
+    def functions(self, slab: int) -> list[int]:
+        """Return how many functions of each coordinate of space a slab has."""
+        sizes: list[int] = self.sizes[slab].tolist()
+        return sizes
+
+    def train_part(self, part: str | None, slab: int | None) -> None:
+        """Choose the slab in progress, which is the part `slab`; None for all together."""
+        if slab is not None or part not in (None, "slab"):
+            raise InputError(f"a stage over pinn.networks.Marched has the part `slab`; it was given {part!r}.")
+        self.active = self.in_progress if part else None
+
+    def coefficients(self, slab: int) -> Tensor:
+        """Return c of a slab, (outputs, φ of each coordinate of space …, degree + 1), in the memory where they are."""
+        found = self.weights
+        if slab < len(self):
+            numbers = self.outputs * self.sizes[: slab + 1].prod(dim=1) * (self.degree + 1)
+            found = self.known[numbers[:slab].sum() : numbers.sum()]
+        return found.view(self.outputs, *self.functions(slab), self.degree + 1)
+
+    def as_coefficients(self, weights: Tensor) -> Tensor:
+        """Return what has the shape of `weights` in that of `coefficients`."""
+        return weights.view(self.outputs, *self.functions(len(self)), self.degree + 1)
 
     @torch.no_grad()
-    def begin(self, length: float) -> None:
-        """Begin a slab of this length, or up to the end of time, with fields that stay as they are at its start."""
-        count = len(self)
-        self.edges[count + 1 :] = 1.0
-        self.edges[count + 1] = torch.clamp(self.edges[count] + length, max=1.0)
-        self.weights.zero_()
-        if count:
-            end = torch.ones_like(self.edges[:1].unsqueeze(1))
-            self.weights[:, 1] = self.known[count - 1] @ self._basis(end)[0]
+    def begin(self, length: float, coefficients: Tensor) -> None:
+        """Begin a slab, in the place of the one in progress.
+
+        Args:
+            length: in the time that runs from -1 to 1; what is beyond the end is cut off.
+            coefficients: c, (outputs, φ of each coordinate of space …, degree + 1).
+        """
+        self.count.clamp_(min=0)
+        self.edges[len(self) + 1 :] = 1.0
+        self.edges[len(self) + 1].copy_(torch.clamp(self.edges[len(self)] + length, max=1.0))
+        self.sizes[len(self)] = self.sizes.new_tensor(coefficients.shape[1:-1])
+        self.weights.data = coefficients.flatten(0, -2).to(self.weights)
 
     @torch.no_grad()
     def accept(self) -> None:
         """Keep what was found for the slab in progress."""
-        count = len(self)
-        self.known[count] = self.weights
+        self.known = torch.cat([self.known, self.weights.flatten()])
         self.count += 1
 
     def evaluate(self, slab: int, x: Tensor) -> Tensor:
         """Evaluate the fields of one slab, also outside of it."""
         start, end = self.interval(slab)
-        z = (x - (start + end) / 2) * (2 / (end - start))
-        return nn.functional.linear(self._basis(z), self.known[slab] if slab < len(self) else self.weights)
-
-    def _basis(self, z: Tensor) -> Tensor:
-        """Return z, 1 and the sines, (points, features + 2), for z of shape (points, 1)."""
-        return torch.cat([z, torch.sin(nn.functional.linear(z, self.directions, self.phases))], dim=1)
+        columns = [x[:, index : index + 1] for index in self.space]
+        z = (x[:, self.time : self.time + 1] - (start + end) / 2) * (2 / (end - start))
+        if self.fixed or slab < len(self):
+            rates = self.rates if slab == len(self) else ()
+            return evaluate(torch.cat([*columns, z], dim=1), self.coefficients(slab), [*self.periodic, False], rates)
+        fields = nn.functional.linear(chebyshev(z, self.degree + 1), self.weights)
+        for column, size, wraps in zip(columns, self.functions(slab), self.periodic, strict=True):
+            functions = waves(column, size) if wraps else chebyshev(column, size)
+            terms = fields.unflatten(1, (self.outputs, size, -1)) * functions[:, None, :, None]
+            fields = terms.sum(dim=2).flatten(1)
+        return fields
 
     def forward(self, x: Tensor) -> Tensor:
         """Evaluate the fields; an instant between two slabs belongs to the later one."""
         if self.active is not None:
             return self.evaluate(self.active, x)
-        # Behind what is known the slab in progress has the values at its start.
-        found = torch.cat([self.known[: len(self)], self.weights.unsqueeze(0)])[: self.in_progress + 1]
-        slab = torch.bucketize(x[:, 0].detach(), self.edges[1 : len(found)], right=True)
-        start, end = self.edges[slab].unsqueeze(1), self.edges[slab + 1].unsqueeze(1)
-        basis = self._basis((x - (start + end) / 2) * (2 / (end - start)))
-        return torch.einsum("pm,pom->po", basis, found[slab])
+        last = self.in_progress
+        slabs = torch.bucketize(x[:, self.time].detach().contiguous(), self.edges[1 : last + 1], right=True)
+        places = [torch.nonzero(slabs == slab).squeeze(1) for slab in range(last + 1)]
+        fields = [self.evaluate(slab, x[place]) for slab, place in enumerate(places) if len(place)]
+        return torch.cat(fields)[torch.argsort(torch.cat(places))] if fields else x.new_zeros(0, self.outputs)
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
+        """Take up slabs of whatever sizes."""
+        for name in ("known", "weights"):
+            if f"{prefix}{name}" in state_dict:
+                mine = getattr(self, name)
+                mine.data = mine.new_empty(state_dict[f"{prefix}{name}"].shape)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def resized(coefficients: Tensor, sizes: Sequence[int]) -> Tensor:
+    """Return the same fields with other numbers of functions of space, and in time: higher ones are left out or zero.
+
+    Args:
+        coefficients: (outputs, φ of each coordinate of space …, polynomials of time).
+        sizes: how many of each are wanted.
+    """
+    found = coefficients.new_zeros(len(coefficients), *sizes)
+    common = tuple(slice(min(have, want)) for have, want in zip(coefficients.shape[1:], sizes, strict=True))
+    found[(slice(None), *common)] = coefficients[(slice(None), *common)]
+    return found

@@ -30,6 +30,8 @@ class Slabs(InSlabs):
         InputError: fewer than one slab, an input that does not exist, or what `Refined` refuses.
     """
 
+    grows = False
+
     def __init__(
         self,
         inputs: int,
@@ -65,8 +67,18 @@ class Slabs(InSlabs):
         """Return where a slab begins and ends, in the time that runs from -1 to 1."""
         return 2 * slab / len(self) - 1, 2 * (slab + 1) / len(self) - 1
 
-    def select(self, slab: int | None, part: str | None = None) -> None:
+    @property
+    def is_whole(self) -> bool:
+        """Whether the slab that is looked at is the last one."""
+        return self.active in (None, len(self) - 1)
+
+    def train_part(self, part: str | None, slab: int | None) -> None:
         """Choose the slab that is trained and evaluated alone, and its part; None for all of them together."""
+        if (part is None) != (slab is None) or (slab is not None and not 0 <= slab < len(self)):
+            raise InputError(
+                f"a stage over slabs names its part and its slab, 0 to {len(self) - 1}; this one has part {part!r} and "
+                f"slab {slab!r}."
+            )
         self.active = slab
         for index, network in enumerate(self._refined()):
             network.select(part if index == slab else None)

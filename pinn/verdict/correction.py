@@ -11,11 +11,12 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from pinn.marching import Marching
 from pinn.model import Model
-from pinn.networks import Corrected, CorrectedMarch, Marched, PeriodicInputs, RandomFeatures, Scaled, Slabs
+from pinn.networks import Corrected, PeriodicInputs, RandomFeatures, Scaled, Slabs
 from pinn.objective import Objective
 from pinn.optimizers.least_squares import solve
 from pinn.references import relative_errors
 from pinn.sampling import Collocation
+from pinn.verdict.second_march import second_march
 from pinn.weighting import Equilibrated
 
 UNKNOWNS = 600
@@ -64,15 +65,18 @@ def find_correction(model: Model, collocation: Collocation, weights: Mapping[str
         weights: of constraints and residuals, as they were in the training.
         seed: of the features.
     """
-    corrected = _corrected(model, seed)
-    slabs = corrected.slabs if isinstance(corrected, Marching) else None
     left = 0.0
-    for slab in range(len(slabs)) if slabs is not None else (None,):
-        if slabs is not None:
-            slabs.select(slab)
-        left = max(left, _step(corrected, collocation, weights))
-    if slabs is not None:
-        slabs.select(None)
+    if isinstance(model, Marching) and model.slabs.grows:
+        corrected: Model = second_march(model, weights)
+    else:
+        corrected = _corrected(model, seed)
+        slabs = range(len(corrected.slabs)) if isinstance(corrected, Marching) else [None]
+        for slab in slabs:
+            if isinstance(corrected, Marching):
+                corrected.slabs.active = slab
+            left = max(left, _step(corrected, collocation, weights))
+        if isinstance(corrected, Marching):
+            corrected.slabs.active = None
     corrected.requires_grad_(False)
     return Correction(*_compare(model, corrected), left, corrected)
 
@@ -94,8 +98,6 @@ def _corrected(model: Model, seed: int) -> Model:
     unknown = {name for name, parameter in copy.problem.named_parameters() if parameter.requires_grad}
 
     def beside(network: nn.Module, inputs: int) -> nn.Module:
-        if isinstance(network, Marched):
-            return CorrectedMarch(network, generator)
         if isinstance(network, Slabs):
             network.networks = nn.ModuleList(beside(each, inputs) for each in network.networks)
             return network
