@@ -28,16 +28,21 @@ BUILT_IN = {
     "advection": {"ring", "initial"},
     "allen_cahn": {"ring.value", "ring.slope"},
     "burgers": {"initial", "walls"},
+    "cahn_hilliard": {"initial"},
     "cavity": {"lid.u", "lid.v", "walls.u", "walls.v", "floor.u", "floor.v"},
+    "ginzburg_landau": {"ring.u", "ring.v", "ring.u_slope", "ring.v_slope", "initial.u", "initial.v"},
+    "gray_scott": {"ring.u", "ring.v", "ring.u_slope", "ring.v_slope", "initial.u", "initial.v"},
     "heat": {"initial", "walls"},
     "heat2d": {"initial", "walls"},
     "helmholtz": {"boundary"},
     "kdv": {"ring.value", "ring.slope", "ring.curvature", "initial"},
     "kovasznay": {"sides.u", "sides.v"},
+    "kuramoto_sivashinsky": {"initial"},
     "duffing": {"initial.value", "initial.speed"},
     "lorenz": {"initial.x", "initial.y", "initial.z"},
     "lotka_volterra": {"initial.prey", "initial.predators"},
     "robertson": {"initial.a", "initial.b", "initial.c"},
+    "schrodinger": {"ring.u", "ring.v", "ring.u_slope", "ring.v_slope", "initial.v"},
     "van_der_pol": {"initial.value", "initial.speed"},
     "poisson": {"boundary"},
     "poisson_100d": set(),
@@ -45,7 +50,7 @@ BUILT_IN = {
     "poisson_multiscale": {"boundary"},
     "wave": {"initial.value", "initial.velocity", "walls"},
 }
-"""By problem; the kink in the initial value of Allen-Cahn at the seam is not periodic."""
+"""By problem; the kinks in the initial values of Allen-Cahn and Schrödinger at the seam are not periodic."""
 
 
 def hard_model(problem: Problem) -> Model:

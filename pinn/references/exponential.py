@@ -43,6 +43,34 @@ def etdrk4(
     return state
 
 
+def lawson4(
+    state: Complex, linear: Complex, nonlinear: Callable[[Complex], Complex], duration: float, steps: int
+) -> Complex:
+    """Carry c' = λ c + N(c) on by `duration` in equal steps of the Runge-Kutta method for exp(-λt) c (Lawson 1967).
+
+    Where λ is imaginary and N does little else than shift frequencies, a mode may turn many times within a step. ETDRK4
+    takes N to change little in a step, so that it needs |λ| h < 1 for every mode that matters.
+
+    Args:
+        state: c, (modes,).
+        linear: λ, (modes,).
+        nonlinear: N as a function of c.
+        duration: how far to go.
+        steps: how many steps that takes.
+    """
+    import numpy as np
+
+    h = duration / steps
+    half = np.exp(linear * h / 2)
+    for _ in range(steps):
+        n = nonlinear(state)
+        n_a = nonlinear(half * (state + h / 2 * n))
+        n_b = nonlinear(half * state + h / 2 * n_a)
+        n_c = nonlinear(half * (half * state + h * n_b))
+        state = half * (half * (state + h / 6 * n) + h / 3 * (n_a + n_b)) + h / 6 * n_c
+    return state
+
+
 def phi(z: Complex, order: int) -> list[Complex]:
     """Return φ₁(z), …, φ_order(z), where φ₀ = exp and φₙ(z) = (φₙ₋₁(z) - 1 / (n-1)!) / z.
 

@@ -69,6 +69,13 @@ ROWS = {
     "burgers_smooth": Row("burgers", 1e-8, 180, ("problem.viscosity=0.01",), {"viscosity": (0.007, 0.03)}),
     "kdv": Row("kdv", 1e-5, 300, variants={"dispersion": (0.02, 0.03)}),
     "allen_cahn": Row("allen_cahn", 1e-4, 300, variants={"diffusivity": (1e-4, 4e-4), "rate": (3.0, 6.0)}),
+    "schrodinger": Row("schrodinger", 1e-4, 120, variants={"half_width": (4.5, 6.0)}),
+    "gray_scott": Row("gray_scott", 1e-4, 180, variants={"feed": (2.0, 6.0), "decay": (8.0, 12.0)}),
+    "kuramoto_sivashinsky": Row(
+        "kuramoto_sivashinsky", 1e-5, 60, variants={"advection": (3.0, 7.0), "hyperdiffusivity": (0.004, 0.008)}
+    ),
+    "cahn_hilliard": Row("cahn_hilliard", 1e-3, 180, variants={"capillarity": (1e-6, 4e-6)}),
+    "ginzburg_landau": Row("ginzburg_landau", 1e-4, 120, variants={"growth": (7.0, 15.0), "rotation": (10.0, 20.0)}),
     "lotka_volterra": Row("lotka_volterra", 1e-6, 30, variants={"growth": (1.0, 2.0), "decay": (2.0, 4.0)}),
     "duffing": Row("duffing", 1e-6, 30, variants={"damping": (0.02, 0.3), "cubic": (2.0, 8.0)}),
     "van_der_pol": Row("van_der_pol", 1e-6, 30, variants={"mu": (2.0, 20.0)}),

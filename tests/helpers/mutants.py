@@ -66,7 +66,12 @@ class _Mutation(ast.NodeTransformer):
         return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        return node if node.name in self.untouched else self.generic_visit(node)
+        if node.name in self.untouched:
+            return node
+        self.around.append(node.name)
+        self.generic_visit(node)
+        self.around.pop()
+        return node
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
         if isinstance(node.value, bool) or not isinstance(node.value, int | float):
