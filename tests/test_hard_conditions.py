@@ -27,12 +27,17 @@ from pinn.solution import build_model
 BUILT_IN = {
     "advection": {"ring", "initial"},
     "allen_cahn": {"ring.value", "ring.slope"},
+    "arrhenius": {"surface"},
+    "bratu": {"walls"},
     "burgers": {"initial", "walls"},
+    "burgers_2d": {"initial.u", "initial.v", "walls.u", "walls.v"},
     "cavity": {"lid.u", "lid.v", "walls.u", "walls.v", "floor.u", "floor.v"},
+    "fisher": {"initial", "walls"},
     "heat": {"initial", "walls"},
     "heat2d": {"initial", "walls"},
     "helmholtz": {"boundary"},
     "kdv": {"ring.value", "ring.slope", "ring.curvature", "initial"},
+    "klein_gordon": {"initial.value", "initial.velocity", "walls"},
     "kovasznay": {"sides.u", "sides.v"},
     "duffing": {"initial.value", "initial.speed"},
     "lorenz": {"initial.x", "initial.y", "initial.z"},
@@ -43,6 +48,12 @@ BUILT_IN = {
     "poisson_100d": set(),
     "poisson_5d": set(),
     "poisson_multiscale": {"boundary"},
+    "sine_gordon": {"initial.value", "initial.velocity", "walls"},
+    "taylor_green": {
+        *(f"ring_{side}.{row}" for side in "xy" for row in ("u", "v", "p", f"u_{side}", f"v_{side}")),
+        *("initial.u", "initial.v"),
+    },
+    "thin_fin": {"base"},
     "wave": {"initial.value", "initial.velocity", "walls"},
 }
 """By problem; the kink in the initial value of Allen-Cahn at the seam is not periodic."""
