@@ -3,7 +3,7 @@
 from typing import cast
 
 from pinn.derivatives.taylor import Engine, Reverse
-from pinn.domains import Patch, Points
+from pinn.domains import Patch, Periodic, Points, Union
 from pinn.errors import InputError
 from pinn.hard_conditions import HardConditions
 from pinn.model import Model
@@ -33,15 +33,19 @@ def time_of(problem: Problem) -> int | None:
     return problem.coordinates.index(name) if set().union(*instants(problem, name).values()) == {start} else None
 
 
-def is_initial_value_problem(problem: Problem) -> bool:
-    """Tell whether fields of time alone follow from their start: no data later, and no unknown coefficient."""
+def can_be_marched(problem: Problem) -> bool:
+    """Tell whether fields follow from their start and from what holds on sides: no data later, and nothing unknown."""
     regions = [constraint.region for constraint in problem.constraints().values()]
     return (
-        len(problem.coordinates) == 1
-        and time_of(problem) is not None
-        and all(isinstance(region, Patch) for region in regions)
+        time_of(problem) is not None
+        and all(isinstance(region, Patch | Union | Periodic) for region in regions)
         and not any(parameter.requires_grad for parameter in problem.parameters())
     )
+
+
+def is_initial_value_problem(problem: Problem) -> bool:
+    """Tell whether fields of time alone follow from their start."""
+    return len(problem.coordinates) == 1 and can_be_marched(problem)
 
 
 class Marching(Model):
@@ -125,8 +129,7 @@ class Marching(Model):
     def forward(self, constraint: str, points: Points, engine: Engine | None = None) -> Points:
         """Return the residuals of one constraint by name, (points,) each, in the slab that is trained."""
         slab = self.slabs.active
-        if slab is None or self.slabs.fixed:
-            # All slabs together choose among their values, and series have derivatives of their own: jets know neither.
+        if not self.slabs.has_jets(slab):
             engine = engine or Reverse()
         if slab is None:
             return super().forward(constraint, points, engine)

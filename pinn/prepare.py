@@ -13,10 +13,10 @@ from pinn.checks import check, check_jacobian
 from pinn.compilation import Compile, CompiledStep
 from pinn.engines import choose_engines
 from pinn.errors import InputError
-from pinn.hard_conditions import choose_conditions
+from pinn.hard_conditions import choose_conditions, periodic_conditions
 from pinn.marching import Marching
 from pinn.memory import Chunk, choose_chunk
-from pinn.networks import RandomFeatures
+from pinn.networks import Marched, RandomFeatures
 from pinn.objective import Objective
 from pinn.plan import makes, plan
 from pinn.problems import Problem, try_out
@@ -81,7 +81,7 @@ def prepare(
     found = choose_conditions(hard, problem, fixed_features=makes(chosen.network, RandomFeatures))
     if found is not None:
         console.print(f"[bold]hard[/bold] {found.describe()}", highlight=False)
-    conditions = found.conditions if found else ()
+    conditions = found.conditions if found else periodic_conditions(problem) if makes(chosen.network, Marched) else ()
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         model = build_model(problem, chosen.network, precision, conditions).to(device)

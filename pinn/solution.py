@@ -19,9 +19,9 @@ from pinn.evaluation import POINTS_AT_ONCE, Evaluation, evaluate, evaluation_poi
 from pinn.hard_conditions import Condition, HardConditions
 from pinn.hard_conditions.ansatz import Kind
 from pinn.limits import NoMoreThan
-from pinn.marching import Marching
+from pinn.marching import Marching, time_of
 from pinn.model import Model, scaled
-from pinn.networks import Marched, PeriodicInputs, Slabs
+from pinn.networks import InSlabs, Marched, PeriodicInputs
 from pinn.problems import Problem
 from pinn.recipes import Place, describe, rebuild
 from pinn.shapes import HISTORY, Plain, about, require, require_finite
@@ -218,16 +218,25 @@ def build_model(
     """
     hard = HardConditions(problem, conditions)
     periodic = [problem.coordinates.index(name) for name in hard.periodic]
-    seen = PeriodicInputs.seen(len(problem.coordinates), periodic)
+    given: dict[str, Any] = {
+        "inputs": PeriodicInputs.seen(len(problem.coordinates), periodic),
+        "outputs": len(problem.fields),
+    }
+    if (network.func if isinstance(network, partial) else network) is Marched:
+        time = time_of(problem)
+        if time is None:
+            raise InputError(
+                f"{type(problem).__name__} cannot be marched through: that needs conditions where a coordinate t, or "
+                f"the only one, starts, and none later. Choose another network than Marched."
+            )
+        # It has functions of its own for what is periodic.
+        given |= {"inputs": len(problem.coordinates), "periodic": periodic, "time": time}
     with in_their_code("the network cannot be made"):
-        if (network.func if isinstance(network, partial) else network) is Marched:
-            inside = network(inputs=len(problem.coordinates), outputs=len(problem.fields), periodic=periodic)
-        else:
-            inside = network(inputs=seen, outputs=len(problem.fields))
+        inside = network(**given)
     if not isinstance(inside, nn.Module):
         raise InputError(f"the network must be a torch.nn.Module; it was given a {type(inside).__name__}.")
-    if isinstance(inside, Slabs | Marched):
-        if isinstance(inside, Slabs) and conditions:
+    if isinstance(inside, InSlabs):
+        if not all(condition.kind == "periodic" and inside.grows for condition in conditions):
             raise InputError(
                 "conditions are built into one network, not into slabs of time, of which only the first starts where "
                 "the problem does; choose hard=false or slabs=1."

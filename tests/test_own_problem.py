@@ -19,7 +19,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     sys.modules.pop("fisher", None)
-    assert write_files(DOCUMENT, tmp_path) == ["fisher.py", "my_configs/problem/fisher.yaml"]
+    assert write_files(DOCUMENT, tmp_path) == ["fisher.py", "my_configs/problem/my_fisher.yaml"]
     return tmp_path
 
 
@@ -33,14 +33,14 @@ def test_the_example_runs_resumes_and_is_evaluated(folder: Path, no_figures: Non
     assert [train[0], resume[0], evaluate[0]] == ["scripts/train.py", "scripts/train.py", "scripts/evaluate.py"]
     steps = ["training.levenberg_marquardt.steps=50", "seconds=null", "points=200", "boundary_points=40", "grid=21"]
     assert script("train").main([*train[1:], *steps, "logger=none"]) == 0
-    [run] = (folder / "outputs" / "fisher").iterdir()
+    [run] = (folder / "outputs" / "my_fisher").iterdir()
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["problem"] == "Fisher"
     # Measured: 7e-7 to 2e-5 for seeds 0 to 3 with this budget.
     assert metrics["relative_l2"]["u"] < 1e-3
-    there = [word.replace("outputs/fisher/<folder>", str(run)) for word in resume[1:]]
+    there = [word.replace("outputs/my_fisher/<folder>", str(run)) for word in resume[1:]]
     assert script("train").main(there) == 0
-    assert script("evaluate").main([word.replace("outputs/fisher/<folder>", str(run)) for word in evaluate[1:]]) == 0
+    assert script("evaluate").main([word.replace("outputs/my_fisher/<folder>", str(run)) for word in evaluate[1:]]) == 0
 
 
 def test_without_trust_it_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

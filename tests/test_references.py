@@ -1,7 +1,7 @@
 """References against solutions in closed form, so that what is compared with is itself compared."""
 
 from collections.abc import Callable
-from math import exp, pi, sqrt
+from math import cos, exp, pi, sin, sqrt
 from typing import Any
 
 import mpmath
@@ -18,6 +18,8 @@ from pinn.domains import Box
 from pinn.errors import InputError
 from pinn.problems import (
     AllenCahn,
+    Arrhenius,
+    Bratu,
     CahnHilliard,
     Cavity,
     GinzburgLandau,
@@ -25,8 +27,10 @@ from pinn.problems import (
     KdV,
     KuramotoSivashinsky,
     Schrodinger,
+    ThinFin,
 )
-from pinn.references import CavityFlow, Computed, Exact, PeriodicFlow, cole_hopf
+from pinn.problems.bratu import CRITICAL
+from pinn.references import CavityFlow, Computed, Exact, PeriodicFlow, TwoPoint, cole_hopf
 from pinn.references.cavity import corners
 from pinn.references.exponential import etdrk4, lawson4, phi
 
@@ -321,6 +325,73 @@ def test_the_flow_in_a_cavity_keeps_to_its_sides_and_its_balances(reynolds: floa
 def test_a_flow_that_is_not_found_is_refused() -> None:
     with pytest.raises(InputError, match=r"not found for reynolds=100000; choose a smaller one"):
         CavityFlow(1e5, 12)
+
+
+@pytest.mark.parametrize(
+    ("interval", "ends"),
+    [((0, 1), ((0, 0), (0, 0))), ((0, 0.5), ((0, 0), (1, 0))), ((0.5, 1), ((1, 0), (0, 0)))],
+    ids=["both values", "slope on the right", "slope on the left"],
+)
+def test_a_two_point_problem_is_solved_to_round_off(
+    interval: tuple[float, float], ends: tuple[tuple[int, float], tuple[int, float]]
+) -> None:
+    """The problem of Bratu, whole and each half of it to the middle, where the slope is zero."""
+    found = TwoPoint(lambda x, u: -3 * torch.exp(u), interval, ends, guess=0.0, nodes=40)
+    x = torch.linspace(*interval, 101, dtype=torch.float64).requires_grad_()
+    u, exact = found(x), Bratu(rate=3.0).exact(x)["u"]
+    # u is up to 0.6 and u'' up to 5.7; each derivative of a series of degree n costs up to n² round-offs.
+    assert (u - exact).abs().max() < 1e-14
+    assert (partial(u, x) - partial(exact, x)).abs().max() < 1e-12
+    assert (partial(u, x, x) - partial(exact, x, x)).abs().max() < 1e-11
+
+
+def test_a_two_point_problem_may_depend_on_the_place() -> None:
+    found = TwoPoint(lambda x, u: u - 2 * torch.sin(x), (-1, 2), ((1, cos(1)), (0, sin(2))), guess=1.0, nodes=30)
+    x = torch.linspace(-1, 2, 101, dtype=torch.float64)
+    assert (found(x) - torch.sin(x)).abs().max() < 1e-14
+
+
+def test_a_two_point_problem_without_a_solution_is_refused() -> None:
+    with pytest.raises(InputError, match=r"Newton's method did not converge .*; choose milder coefficients"):
+        TwoPoint(lambda x, u: -3.6 * torch.exp(u), (0, 1), ((0, 0), (0, 0)), guess=0.0, nodes=40)
+
+
+def test_a_fin_keeps_what_its_equation_conserves() -> None:
+    """k δ T'²/2 - 2 σ ε (T⁵/5 - T_s⁴ T) is the same everywhere, the equation multiplied by T' and integrated."""
+    problem = ThinFin()
+    x = torch.linspace(0, 0.2, 101, dtype=torch.float64).requires_grad_()
+    temperature = problem.reference()(x=x)["T"]
+    radiated = 2 * 5.670374419e-8 * 0.9 * (temperature**5 / 5 - 300.0**4 * temperature)
+    conserved = 200 * 0.002 * partial(temperature, x) ** 2 / 2 - radiated
+    # Terms of up to 6.4e6 W K / m².
+    assert (conserved - conserved[-1]).abs().max() < 1e-6
+    assert 0 < problem.reference().error < 1e-14
+
+
+def test_a_reaction_is_that_of_another_integrator() -> None:
+    """From the middle, where the reference says how much is left, the surface is reached with a concentration of 1."""
+    problem = Arrhenius()
+    ends = torch.tensor([0.0, 1.0], dtype=torch.float64).requires_grad_()
+    u = problem.reference()(x=ends)["u"]
+
+    def rate(x: float, state: tuple[float, float]) -> list[float]:
+        return [state[1], state[0] * exp(20 * 0.1 * (1 - state[0]) / (1 + 0.1 * (1 - state[0])))]
+
+    shot = solve_ivp(rate, (0, 1), [u[0].item(), 0.0], method="DOP853", rtol=1e-13, atol=1e-15).y[:, -1]
+    # An error at the start, a few round-offs, grows by some ten times.
+    assert shot == pytest.approx([1.0, partial(u, ends)[1].item()], abs=1e-12)
+    assert 0 < problem.reference().error < 1e-14
+
+
+@pytest.mark.parametrize("rate", [1e-6, 1.0, 3.5, 3.51383071, CRITICAL])
+def test_the_claim_for_bratu_holds_up_to_the_critical_rate(rate: float) -> None:
+    reference, x = Bratu(rate).reference(), torch.linspace(0.05, 0.95, 19, dtype=torch.float64)
+    with mpmath.workdps(40):
+        scale = mpmath.sqrt(mpmath.mpf(rate) / 8)
+        s = mpmath.findroot(lambda s: s - scale * mpmath.cosh(s), Bratu(rate).smaller_root() / 4)
+        wanted = [-2 * mpmath.log(mpmath.cosh((2 * mpmath.mpf(at) - 1) * s) / mpmath.cosh(s)) for at in x.tolist()]
+    exact = torch.tensor([float(value) for value in wanted], dtype=torch.float64)
+    assert torch.linalg.vector_norm(reference(x=x)["u"] - exact) < reference.error * torch.linalg.vector_norm(exact)
 
 
 def test_a_computed_reference_is_lazy_and_knows_its_error() -> None:

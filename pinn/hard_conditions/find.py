@@ -49,6 +49,11 @@ def choose_conditions(hard: bool, problem: Problem, fixed_features: bool) -> Fou
     return find_conditions(problem.copied(), periodic=not fixed_features) if hard else None
 
 
+def periodic_conditions(problem: Problem) -> tuple[Condition, ...]:
+    """Return the periodic ones of the conditions that can be built in."""
+    return tuple(each for each in find_conditions(problem.copied()).conditions if each.kind == "periodic")
+
+
 def find_conditions(problem: Problem, periodic: bool = True) -> Found:
     """Find the conditions of a problem that hold whatever the network is, once they are built into its fields.
 
@@ -178,7 +183,7 @@ def _clash(problem: Problem, built: list[Condition], group: list[Condition], gen
         factors = {condition.row: abs(condition.factor) for condition in hard.conditions}
         for row in hard.rows & set(rows):
             # Against the size of the data, and the round-off of the random fields.
-            if not equal(rows[row], torch.zeros_like(rows[row]), largest(zero[row]) + 1e-4 * factors[row]):
+            if not equal(rows[row], torch.zeros_like(rows[row]), largest(zero[row]) + 1e-3 * max(1.0, factors[row])):
                 clash = row if row not in {condition.row for condition in group} else "the conditions built in before"
                 return f"its data do not meet those of {clash}"
     return None

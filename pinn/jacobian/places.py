@@ -81,6 +81,8 @@ class Places:
             # Else one of them was broadcast along the points.
             form = result.ndim, result.shape[0]
             return all((each.ndim, each.shape[0]) == form for each in (*args, *kwargs.values()) if each in self)
+        if name == "piecewise_series":
+            return True
         if name == "linear":
             return args[0] in self and result.ndim > 1 and not any(each in self for each in args[1:])
         if name == "getitem":

@@ -1,12 +1,13 @@
 """A network that stays as it is, and random features beside it that say what it lacks."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from pinn.networks.mlp import MLP
+from pinn.networks.periodic_inputs import PeriodicInputs
 from pinn.networks.random_features import RandomFeatures
 from pinn.networks.refined import Refined
 
@@ -20,12 +21,13 @@ class Corrected(nn.Module):
 
     Args:
         network: N.
-        inputs: size of a point.
+        inputs: size of x.
         outputs: number of fields.
         features: number of sines, shared by all fields.
         scale: of W, where N is not `RandomFeatures`.
         generator: draws W and b.
         layers: whether z holds the hidden layers of N.
+        periodic: inputs of N in which it is periodic by itself; the sines see `PeriodicInputs` of them.
 
     Shape: (points, inputs) to (points, outputs).
     """
@@ -39,9 +41,11 @@ class Corrected(nn.Module):
         scale: float,
         generator: torch.Generator,
         layers: bool = True,
+        periodic: Collection[int] = (),
     ) -> None:
         super().__init__()
         self.network = network.requires_grad_(False)
+        self.wrapped = PeriodicInputs(nn.Identity(), periodic) if periodic else nn.Identity()
         trunk = network.trunk if isinstance(network, Refined) else network
         self._trunk = (trunk,) if layers and isinstance(trunk, MLP) else ()
         sizes = [inputs, *(layer.out_features for net in self._trunk for layer in _linear(net)[:-1])]
@@ -67,7 +71,7 @@ class Corrected(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """Return sin(W z + b), (points, features)."""
-        z = torch.cat([x, *(layer for trunk in self._trunk for layer in trunk.hidden(x))], dim=-1)
+        z = torch.cat([self.wrapped(x), *(layer for trunk in self._trunk for layer in trunk.hidden(x))], dim=-1)
         return torch.sin(nn.functional.linear(z, self.directions, self.phases))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -56,6 +56,10 @@ class InSlabs(nn.Module, ABC):
     def is_whole(self) -> bool:
         """Whether what is looked at reaches to the end of time."""
 
+    def has_jets(self, slab: int | None) -> bool:
+        """Whether jets go through the evaluation of a slab; not where all together choose among their values."""
+        return slab is not None
+
     @contextmanager
     def evaluating(self, slab: int | None) -> Iterator[None]:
         """Evaluate another slab than the active one for a while, or, None, all of them together."""

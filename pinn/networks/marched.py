@@ -1,6 +1,5 @@
 """Polynomials of time and functions of space, slab after slab of time, sized on the way."""
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +8,7 @@ from torch import Tensor, nn
 
 from pinn.errors import InputError
 from pinn.networks.in_slabs import InSlabs
-from pinn.networks.series import chebyshev, evaluate, waves
+from pinn.networks.series import Piece, chebyshev, piecewise_series, waves
 
 
 class Marched(InSlabs):
@@ -50,9 +49,7 @@ class Marched(InSlabs):
         super().__init__()
         for name, value, least in (("degree", degree, 1), ("slabs", slabs, 1)):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise InputError(
-                    f"Marched: {name} must be a whole number of at least {least}; it was given {value!r}."
-                )
+                raise InputError(f"Marched: {name} must be a whole number of at least {least}; it was given {value!r}.")
         for index in (time, *periodic):
             if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < inputs:
                 raise InputError(f"Marched: the inputs are 0 to {inputs - 1}; it was given {index!r}.")
@@ -71,7 +68,7 @@ class Marched(InSlabs):
         self.weights = nn.Parameter(torch.zeros(outputs, degree + 1, dtype=torch.float64))
         """(outputs × φ, degree + 1)."""
         self.rates: tuple[Tensor, ...] = ()
-        """Coefficients of ∂u/∂z, ∂²u/∂z², … of the slab in progress, where a method defines them otherwise."""
+        """Coefficients of ∂u/∂z, ∂²u/∂z², … of the slab in progress, where a method defines them itself."""
 
     def __len__(self) -> int:
         """Return how many slabs are known."""
@@ -123,7 +120,7 @@ class Marched(InSlabs):
 
     def coefficients(self, slab: int) -> Tensor:
         """Return c of a slab, (outputs, φ of each coordinate of space …, degree + 1), in the memory where they are."""
-        found = self.weights
+        found: Tensor = self.weights
         if slab < len(self):
             numbers = self.outputs * self.sizes[: slab + 1].prod(dim=1) * (self.degree + 1)
             found = self.known[numbers[:slab].sum() : numbers.sum()]
@@ -132,6 +129,10 @@ class Marched(InSlabs):
     def as_coefficients(self, weights: Tensor) -> Tensor:
         """Return what has the shape of `weights` in that of `coefficients`."""
         return weights.view(self.outputs, *self.functions(len(self)), self.degree + 1)
+
+    def has_jets(self, slab: int | None) -> bool:
+        """Whether jets go through the slab in progress while it is trained."""
+        return not (slab is None or self.fixed or slab < len(self))
 
     @torch.no_grad()
     def begin(self, length: float, coefficients: Tensor) -> None:
@@ -155,12 +156,11 @@ class Marched(InSlabs):
 
     def evaluate(self, slab: int, x: Tensor) -> Tensor:
         """Evaluate the fields of one slab, also outside of it."""
-        start, end = self.interval(slab)
-        columns = [x[:, index : index + 1] for index in self.space]
-        z = (x[:, self.time : self.time + 1] - (start + end) / 2) * (2 / (end - start))
+        columns = [x[:, index : index + 1] for index in (*self.space, self.time)]
         if self.fixed or slab < len(self):
-            rates = self.rates if slab == len(self) else ()
-            return evaluate(torch.cat([*columns, z], dim=1), self.coefficients(slab), [*self.periodic, False], rates)
+            return piecewise_series(torch.cat(columns, dim=1), [self._piece(slab)], [*self.periodic, False])
+        start, end = self.interval(slab)
+        z = (columns.pop() - (start + end) / 2) * (2 / (end - start))
         fields = nn.functional.linear(chebyshev(z, self.degree + 1), self.weights)
         for column, size, wraps in zip(columns, self.functions(slab), self.periodic, strict=True):
             functions = waves(column, size) if wraps else chebyshev(column, size)
@@ -168,15 +168,16 @@ class Marched(InSlabs):
             fields = terms.sum(dim=2).flatten(1)
         return fields
 
+    def _piece(self, slab: int) -> Piece:
+        rates = self.rates if slab == len(self) else ()
+        return Piece(*self.interval(slab), self.coefficients(slab), rates)
+
     def forward(self, x: Tensor) -> Tensor:
         """Evaluate the fields; an instant between two slabs belongs to the later one."""
         if self.active is not None:
             return self.evaluate(self.active, x)
-        last = self.in_progress
-        slabs = torch.bucketize(x[:, self.time].detach().contiguous(), self.edges[1 : last + 1], right=True)
-        places = [torch.nonzero(slabs == slab).squeeze(1) for slab in range(last + 1)]
-        fields = [self.evaluate(slab, x[place]) for slab, place in enumerate(places) if len(place)]
-        return torch.cat(fields)[torch.argsort(torch.cat(places))] if fields else x.new_zeros(0, self.outputs)
+        x = torch.cat([x[:, index : index + 1] for index in (*self.space, self.time)], dim=1)
+        return piecewise_series(x, [self._piece(slab) for slab in range(self.in_progress + 1)], [*self.periodic, False])
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
         """Take up slabs of whatever sizes."""

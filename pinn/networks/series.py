@@ -3,10 +3,11 @@
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function_unary
 
 
 def chebyshev(x: Tensor, count: int) -> Tensor:
@@ -49,45 +50,95 @@ def _derivatives_of_chebyshev(count: int) -> Tensor:
     return matrix
 
 
-def evaluate(x: Tensor, coefficients: Tensor, periodic: Sequence[bool], rates: Sequence[Tensor] = ()) -> Tensor:
+class Piece(NamedTuple):
+    """A series on a part of the last coordinate.
+
+    Attributes:
+        start, end: of the part; the functions of the last coordinate run from -1 to 1 over it.
+        coefficients: (outputs, functions of each input …).
+        rates: coefficients of the first, second, … derivative over that part, in the place of the true ones.
+    """
+
+    start: float
+    end: float
+    coefficients: Tensor
+    rates: tuple[Tensor, ...] = ()
+
+
+def piecewise_series(x: Tensor, pieces: Sequence[Piece], periodic: Sequence[bool]) -> Tensor:
     """Return Σ c_o,i,j,… f_i(x₁) f_j(x₂) …, (points, outputs), which may be differentiated by x as often as is wanted.
 
-    A derivative costs as much as the series itself. It cannot be differentiated by the coefficients.
+    A derivative costs as much as the series itself. It cannot be differentiated by the coefficients. A single piece is
+    evaluated everywhere. Of several, one after another, a point where two meet belongs to the later one.
 
     Args:
-        x: (points, inputs), each input from -1 to 1.
-        coefficients: (outputs, functions of each input …).
+        x: (points, inputs).
+        pieces: what is evaluated.
         periodic: whether f are `waves`, else `chebyshev`, for each input.
-        rates: coefficients of the first, second, … derivative by the last input, in the place of the true ones.
     """
-    columns = x.detach().split(1, dim=1)
-    functions = [
-        waves(column, count) if wraps else chebyshev(column, count)
-        for column, count, wraps in zip(columns, coefficients.shape[1:], periodic, strict=True)
-    ]
-    return cast(Tensor, _Series.apply(x, (coefficients.detach(), *rates), functions, periodic))
+    if has_torch_function_unary(x):
+        # Who follows what happens to x sees one function, not what it is made of.
+        found: Tensor = handle_torch_function(piecewise_series, (x,), x, pieces, periodic)
+        return found
+    bounds = x.new_tensor([piece.end for piece in pieces[:-1]])
+    numbers = torch.bucketize(x.detach()[:, -1].contiguous(), bounds, right=True)
+    parts = []
+    for number, piece in enumerate(pieces):
+        places = torch.nonzero(numbers == number).squeeze(1)
+        if len(places):
+            columns = list(x.detach()[places].split(1, dim=1))
+            stretch = 2 / (piece.end - piece.start)
+            columns[-1] = (columns[-1] - (piece.start + piece.end) / 2) * stretch
+            functions = [
+                waves(column, count) if wraps else chebyshev(column, count)
+                for column, count, wraps in zip(columns, piece.coefficients.shape[1:], periodic, strict=True)
+            ]
+            parts.append(_Part(places, functions, stretch, (piece.coefficients.detach(), *piece.rates)))
+    return cast(Tensor, _Series.apply(x, parts, len(pieces[0].coefficients), periodic))
+
+
+class _Part(NamedTuple):
+    """The points of a piece, the functions there, and the coefficients of the series and of its known derivatives."""
+
+    places: Tensor
+    functions: list[Tensor]
+    stretch: float
+    chain: tuple[Tensor, ...]
+
+    def values(self) -> Tensor:
+        """Return the series, (points of the piece, outputs)."""
+        return torch.stack([_sum(each, self.functions) for each in self.chain[0]], dim=1)
+
+    def differentiated(self, axis: int, *, periodic: bool, last: bool) -> "_Part":
+        """Return the derivative by one input."""
+        if not last:
+            chain = tuple(differentiate(each, axis + 1, periodic=periodic) for each in self.chain)
+        else:
+            chain = self.chain[1:] or (differentiate(self.chain[0], axis + 1, periodic=periodic),)
+            chain = tuple(self.stretch * each for each in chain)
+        return self._replace(chain=chain)
 
 
 class _Series(torch.autograd.Function):
-    """See `evaluate`."""
+    """See `piecewise_series`."""
 
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, chain: tuple[Tensor, ...], functions: list[Tensor], periodic: Sequence[bool]
-    ) -> Tensor:
-        ctx.chain, ctx.functions, ctx.periodic = chain, functions, periodic
+    def forward(ctx: Any, x: Tensor, parts: list[_Part], outputs: int, periodic: Sequence[bool]) -> Tensor:
+        ctx.parts, ctx.outputs, ctx.periodic = parts, outputs, periodic
         ctx.save_for_backward(x)
-        return torch.stack([_sum(each, functions) for each in chain[0]], dim=1)
+        found = x.new_empty(len(x), outputs)
+        for part in parts:
+            found[part.places] = part.values()
+        return found
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         [x] = ctx.saved_tensors
         slopes = []
         for axis, wraps in enumerate(ctx.periodic):
-            chain = tuple(differentiate(each, axis + 1, periodic=wraps) for each in ctx.chain)
-            if axis + 1 == len(ctx.periodic) and len(chain) > 1:
-                chain = ctx.chain[1:]
-            slopes.append((gradient * _Series.apply(x, chain, ctx.functions, ctx.periodic)).sum(dim=1))
+            last = axis + 1 == len(ctx.periodic)
+            parts = [part.differentiated(axis, periodic=wraps, last=last) for part in ctx.parts]
+            slopes.append((gradient * _Series.apply(x, parts, ctx.outputs, ctx.periodic)).sum(dim=1))
         return torch.stack(slopes, dim=1), None, None, None
 
 

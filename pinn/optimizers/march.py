@@ -117,7 +117,8 @@ class _March:
             raise InputError("March marches through the slabs of pinn.networks.Marched; choose network=marched.")
         self.model, self.slabs, self.functions = model, model.slabs, functions
         finest = FINEST * torch.finfo(self.slabs.weights.dtype).eps
-        self.asked, self.tolerance, self.lacks = max(asked, finest), max(kept, finest), None
+        self.asked, self.tolerance = max(asked, finest), max(kept, finest)
+        self.lacks: str | None = None
         self.solver = SlabSolver(model, self.slabs, weighting)
         self.fresh = self._scattered(self.solver.regions)
         scales = field_scales(model.problem.copied())
@@ -148,9 +149,12 @@ class _March:
             values = self.solver.initial_values(sizes)
             self.solver.begin(values, 2.0, 2.0, sizes)
             found = enough(values.abs().amax(dim=-1), self.tolerance)
-            wanted = [_more(n, each) if each.tail > LITTLE * self.tolerance else n for n, each in zip(sizes, found, strict=True)]
+            wanted = [
+                _more(n, each) if each.tail > LITTLE * self.tolerance else n
+                for n, each in zip(sizes, found, strict=True)
+            ]
             if wanted == sizes and self._left(fresh) > self.tolerance:
-                wanted = [_odd(MORE * n) for n in sizes]
+                wanted = [_odd(MORE * size) for size in sizes]
             if wanted == sizes:
                 break
             if self._are_too_many(wanted):
@@ -166,9 +170,8 @@ class _March:
     def why_it_ends(self) -> str | None:
         """Return why there is no further slab to try; None if there is one."""
         if self.slabs.is_whole:
-            if self.tolerance > self.asked:
-                return f"the end of time is reached, to {self.tolerance:.0e}, as {self.functions} functions allow no better"
-            return "the end of time is reached"
+            coarse = f", but to {self.tolerance:.0e} only with {self.functions} functions of space"
+            return f"the end of time is reached{coarse if self.tolerance > self.asked else ''}"
         return f"{len(self.slabs)} slabs are all that there may be" if self.slabs.is_full else self.lacks
 
     def try_slab(self, stop: Stop) -> str | None:

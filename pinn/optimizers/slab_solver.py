@@ -1,4 +1,4 @@
-"""One slab of time: polynomials of time by Radau's collocation, functions of space by least squares, Newton's method."""
+"""One slab of time: Radau's collocation in time, least squares in space, Newton's method for both."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -171,7 +171,7 @@ class SlabSolver:
         Raises:
             OutOfTime: there was no time for it.
         """
-        weights = self.slabs.weights
+        weights = self.slabs.weights.data
         start = weights @ derivatives(self.slabs.degree, -1.0, self.most).to(self.like).T
         if guess is not None:
             weights += guess
@@ -261,9 +261,7 @@ class SlabSolver:
         mean = self.radau.modes[0].abs().mean().item()
         whole = torch.stack([block.abs() * mean ** (exponents - k) for k, block in enumerate(blocks)]).sum(dim=0)
         old = {name: self.weighting.scale(name, 1) for name in spans}
-        self.weighting.adapt(
-            lambda: {name: whole[span.start : span.stop] / old[name] for name, span in spans.items()}
-        )
+        self.weighting.adapt(lambda: {name: whole[span.start : span.stop] / old[name] for name, span in spans.items()})
         factors, lift = torch.ones_like(whole[:, :1]), torch.ones_like(whole[:, :1])
         for name, span in spans.items():
             factors[span.start : span.stop] = self.weighting.scale(name, 1) / old[name]
@@ -363,8 +361,8 @@ def enough(contributions: Tensor, tolerance: float) -> list[Enough]:
         needed = float(large.nonzero().max()) + 1 if large.any() else 1.0
         middle = by_function[count // 2 - count // 8 : count // 2 + count // 8 + 1].max()
         if needed > (1 - HIGHEST / 2) * count and middle > top:
-            decay = math.log(middle / top) / (count * (1 - HIGHEST) / 2)
-            needed = count + math.log(max(top / greatest / (LITTLE * tolerance), 1.0)) / decay
+            decay = torch.log(middle / top).item() / (count * (1 - HIGHEST) / 2)
+            needed = count + math.log(max((top / greatest).item() / (LITTLE * tolerance), 1.0)) / decay
         found.append(Enough((top / greatest).item(), 2 * math.ceil(MARGIN * needed / 2) + 1))
     return found
 
@@ -377,7 +375,9 @@ def patches(region: Region) -> Sequence[Patch]:
     """
     found = (region.face,) if isinstance(region, Periodic) else region.parts
     if not all(isinstance(patch, Patch) for patch in found):
-        raise InputError(f"a march needs regions that are faces, edges or the interior of a box; it was given {region}.")
+        raise InputError(
+            f"a march needs regions that are faces, edges or the interior of a box; it was given {region}."
+        )
     return cast(Sequence[Patch], found)
 
 

@@ -10,14 +10,14 @@ from typing import Any, Literal
 from torch import nn
 
 from pinn.errors import InputError
-from pinn.marching import is_initial_value_problem, time_of
+from pinn.marching import can_be_marched, is_initial_value_problem, time_of
 from pinn.model import scaled
 from pinn.networks import MLP, Marched, RandomFeatures, Refined, Slabs
 from pinn.objective import Objective
 from pinn.optimizers import LeastSquares
 from pinn.optimizers.least_squares import step_work
 from pinn.plan.feature_scales import FeatureScale, find_scale
-from pinn.plan.march import MARCH, marched
+from pinn.plan.march import march_stage, marched, scout
 from pinn.plan.refinement import (
     LEVENBERG_MARQUARDT,
     REFINEMENT_SECONDS,
@@ -54,6 +54,8 @@ RESOLVED_IN_TIME = 1e-20
 """The same where a march is the other way, which leaves as little in any case."""
 TRIALS_SHARE = 0.25
 """Of the time, for trials that tell how many slabs there are, at most."""
+SCOUT_SHARE = 0.5
+"""The same for the march to a loose tolerance, whose slabs and functions are bounded as well."""
 SLAB_SECONDS = REFINEMENT_SECONDS / (1 - TRUNK_SHARE)
 """No slab has less, so that each has time for a whole refinement."""
 
@@ -84,9 +86,9 @@ def plan(
       from the residuals of trials; unless even the best trial leaves it unresolved.
     * Anything else is a small tanh network, trained by Levenberg-Marquardt for a part of the time, and then
       refined: one to five least-squares solves for the random features of its layers.
-    * Fields of time alone that follow from their start are marched through in slabs whose lengths are controlled.
-    * If anything else develops in time, trials say whether it is marched through in slabs of time, each with its own
-      network.
+    * What follows from its start is marched through in slabs whose lengths and functions are controlled, if a march
+      to a loose tolerance comes to the end. Otherwise trials say into how many slabs of time it is cut, each with its
+      own network.
 
     Args:
         problem: what is to be solved.
@@ -121,16 +123,26 @@ def plan(
             reasons.append(f"random sine features of the default scale, {_argument(network, 'scale'):g}")
     if network is None and stages is not None:
         network = partial(MLP, width=20, depth=3)
-    elif network is None and slabs == "auto" and is_initial_value_problem(problem):
-        network = marched(_count_rows(problem, collocation) // len(problem.fields))
-        reasons.append("ordinary differential equations with all conditions at the start")
     elif network is None:
-        network, reason = _refined(problem, collocation, slabs, budget)
-        reasons.append(reason)
+        if slabs == "auto" and can_be_marched(problem):
+            network, reason = _marched(problem, collocation, budget)
+            reasons.append(reason)
+        if network is None:
+            network, reason = _refined(problem, collocation, slabs, budget)
+            reasons.append(reason)
     if stages is None:
         stages, reason = _stages(problem, collocation, network, linear)
         reasons.append(reason)
     return Plan(network, stages, weighting or Equilibrated(weights), "; ".join(filter(None, reasons)))
+
+
+def _marched(problem: Problem, collocation: Collocation, budget: Budget) -> tuple[NetworkFactory | None, str]:
+    """Return a march, or None where the fields are not smooth enough for it, and why."""
+    if is_initial_value_problem(problem):
+        return marched(problem), "ordinary differential equations with all conditions at the start"
+    budget.begin_stage(SCOUT_SHARE)
+    found = scout(problem, collocation, budget)
+    return marched(problem) if found.is_whole else None, found.reason
 
 
 def _features_that_resolve(
@@ -202,7 +214,7 @@ def _stages(
     if linear and makes(network, RandomFeatures):
         return {"lstsq": Stage(LeastSquares, steps=STEPS, block=1, resample=0, patience=2)}, "one least-squares solve"
     if makes(network, Marched):
-        return {"march": MARCH}, "Newton's method in slabs of time, as long as their residuals allow"
+        return {"march": march_stage(problem)}, "Newton's method in slabs of time, as long as their residuals allow"
     if makes(network, Refined) or makes(network, Slabs):
         rows = ROWS_PER_UNKNOWN_OF_REFINEMENT * _argument(network, "features") * len(problem.fields)
         slabs = _argument(network, "slabs") if makes(network, Slabs) else None

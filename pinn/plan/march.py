@@ -1,1 +1,75 @@
-MARCH = None
+"""Whether a problem is marched through in time, and how."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from torch import nn
+
+from pinn.hard_conditions import HardConditions, periodic_conditions
+from pinn.marching import Marching, time_of
+from pinn.networks import Marched
+from pinn.objective import Objective
+from pinn.optimizers import March, Stop
+from pinn.problems import Problem
+from pinn.sampling import Collocation
+from pinn.training import Stage
+from pinn.weighting import Equilibrated
+
+DEGREE_OF_TIME_ALONE, DEGREE = 16, 12
+"""Of the polynomials of time; where there is space, more stages cost more than they save."""
+TOLERANCE_OF_TIME_ALONE, TOLERANCE = 1e-9, 1e-8
+"""Of a slab's relative residuals."""
+LOOSE, FEW, TRIALS = 1e-3, 800, 100
+"""Of the march that tells whether one is possible: its tolerance, its functions of space, and its trials of slabs, at
+most. To 1e-8 it takes about twice as many functions."""
+BLOCK = 5
+"""Trials of slabs between two looks."""
+
+
+@dataclass(frozen=True)
+class Scouted:
+    """What a march to a loose tolerance came to.
+
+    Attributes:
+        is_whole: whether it came to the end of time.
+        reason: in words, how far it came and why not further.
+    """
+
+    is_whole: bool
+    reason: str
+
+
+def marched(problem: Problem) -> Callable[..., nn.Module]:
+    """Return what makes the network of a march."""
+    return partial(Marched, degree=DEGREE_OF_TIME_ALONE if len(problem.coordinates) == 1 else DEGREE)
+
+
+def march_stage(problem: Problem) -> Stage:
+    """Return the stage of a march. A step is a trial of a slab."""
+    tolerance = TOLERANCE_OF_TIME_ALONE if len(problem.coordinates) == 1 else TOLERANCE
+    return Stage(partial(March, tolerance=tolerance), steps=5000, resample=0, block=BLOCK, part="slab")
+
+
+def scout(problem: Problem, collocation: Collocation, stop: Stop) -> Scouted:
+    """March to a loose tolerance with few functions of space, to see whether the fields are smooth enough for that.
+
+    A front that becomes thin, or a kink in an initial value, needs more functions than there are. What is thin in a few
+    places only is better left to a network that is trained.
+
+    Args:
+        problem: that can be marched through.
+        collocation: its points; their dtype and device are used.
+        stop: ends the trials.
+    """
+    time = time_of(problem)
+    conditions = HardConditions(problem, periodic_conditions(problem))
+    periodic = [problem.coordinates.index(name) for name in conditions.periodic]
+    network = Marched(len(problem.coordinates), len(problem.fields), DEGREE, time or 0, periodic)
+    model = Marching(problem, network, conditions).to(next(collocation.buffers()))
+    optimizer = March(model.parameters(), LOOSE, FEW)
+    progress = optimizer.run(Objective(model, collocation(0), Equilibrated()), TRIALS, stop)
+    if model.is_whole:
+        return Scouted(True, f"a march to {LOOSE:g} took {len(network)} slabs")
+    why = progress.reason or ("there was no time for more" if progress.taken < TRIALS else f"{TRIALS} trials were over")
+    return Scouted(False, f"a march to {LOOSE:g} came to {model.reached()}: {why}")

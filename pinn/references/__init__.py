@@ -5,6 +5,7 @@ from pinn.references.cole_hopf import cole_hopf
 from pinn.references.initial_value import initial_value
 from pinn.references.periodic import PeriodicFlow
 from pinn.references.reference import Computed, Exact, Reference, relative_errors
+from pinn.references.two_point import TwoPoint
 
 __all__ = [
     "CavityFlow",
@@ -12,6 +13,7 @@ __all__ = [
     "Exact",
     "PeriodicFlow",
     "Reference",
+    "TwoPoint",
     "cole_hopf",
     "initial_value",
     "relative_errors",

@@ -1,6 +1,6 @@
 """How far a solution is from another one that was found independently."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import cast
@@ -81,14 +81,21 @@ def find_correction(model: Model, collocation: Collocation, weights: Mapping[str
     return Correction(*_compare(model, corrected), left, corrected)
 
 
-def put_beside(model: Model, make: Callable[[nn.Module, int], nn.Module]) -> None:
-    """Replace the network of a model, inside of all that prepares its inputs, by one made of it and their number."""
+def put_beside(model: Model, make: Callable[[nn.Module, int, Collection[int]], nn.Module]) -> None:
+    """Replace the network of a model, inside of all that prepares its inputs, by one made of it.
+
+    Args:
+        model: the model.
+        make: called with the network, how many inputs a network beside it sees, and which inputs it has to make
+            periodic itself, as the network does.
+    """
     coordinates = model.problem.coordinates
-    inputs = PeriodicInputs.seen(len(coordinates), [coordinates.index(name) for name in model.hard.periodic])
+    periodic = [coordinates.index(name) for name in model.hard.periodic]
+    inputs = PeriodicInputs.seen(len(coordinates), periodic)
     holder = cast(Scaled | PeriodicInputs, model.network)
     while isinstance(holder.network, PeriodicInputs):
-        holder = holder.network
-    holder.network = make(holder.network, inputs)
+        holder, periodic = holder.network, []
+    holder.network = make(holder.network, inputs, periodic)
 
 
 def _corrected(model: Model, seed: int) -> Model:
@@ -97,14 +104,15 @@ def _corrected(model: Model, seed: int) -> Model:
     outputs, generator = len(copy.problem.fields), torch.Generator().manual_seed(seed)
     unknown = {name for name, parameter in copy.problem.named_parameters() if parameter.requires_grad}
 
-    def beside(network: nn.Module, inputs: int) -> nn.Module:
+    def beside(network: nn.Module, inputs: int, periodic: Collection[int]) -> nn.Module:
         if isinstance(network, Slabs):
-            network.networks = nn.ModuleList(beside(each, inputs) for each in network.networks)
+            network.networks = nn.ModuleList(beside(each, inputs, periodic) for each in network.networks)
             return network
         own = isinstance(network, RandomFeatures)
         unknowns = HALF * len(network.directions) * outputs if isinstance(network, RandomFeatures) else UNKNOWNS
         features = max(1, int(min(unknowns, MOST_UNKNOWNS) / outputs))
-        return Corrected(network, inputs, outputs, features, 1.0 if own else SCALE, generator)
+        scale = 1.0 if own else SCALE
+        return Corrected(network, inputs, outputs, features, scale, generator, periodic=periodic)
 
     copy.requires_grad_(False)
     put_beside(copy, beside)

@@ -93,7 +93,10 @@ def _in_space(
     # Slabs of time are one network here, for what is free may reach through all of them.
     whole = Model(problem, deepcopy(model.network), model.hard)
     put_beside(
-        whole, lambda network, inputs: Corrected(network, inputs, outputs, features, scale, generator, layers=False)
+        whole,
+        lambda network, inputs, periodic: Corrected(
+            network, inputs, outputs, features, scale, generator, layers=False, periodic=periodic
+        ),
     )
     whole.to(next(model.parameters()))
     unknowns = [parameter for parameter in problem.parameters() if parameter.requires_grad]

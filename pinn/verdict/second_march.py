@@ -1,6 +1,7 @@
 """A second march along a first one: finer, so that its distance from the first tells the error of that."""
 
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 
@@ -36,8 +37,7 @@ def second_march(model: Marching, weights: Mapping[str, float]) -> Marching:
     Raises:
         NotFinite: a slab cannot be solved again.
     """
-    first = model.slabs
-    assert isinstance(first, Marched)
+    first = cast(Marched, model.slabs)
     periodic = [index for index, wraps in zip(first.space, first.periodic, strict=True) if wraps]
     again = Marched(
         len(first.space) + 1, first.outputs, first.degree + MORE_DEGREES, first.time, periodic, len(first.sizes) - 1

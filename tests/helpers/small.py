@@ -32,7 +32,9 @@ def points_of(problem: Problem, count: int = 12, dtype: torch.dtype = torch.floa
             dtype=dtype,
             generator=generator,
         )
-        points[name] = constraint.region.points(unit if constraint.region.dimension else unit[:1])
+        # A region without extent, one point or one at each end, has these points alone.
+        rows = len(unit) if constraint.region.dimension else len(constraint.region.parts)
+        points[name] = constraint.region.points(unit[:rows])
     return points
 
 
