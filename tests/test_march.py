@@ -1,7 +1,8 @@
-"""Ordinary differential equations from their start: slabs whose lengths are controlled, against SciPy's integrators."""
+"""What follows from its start: slabs whose lengths and functions are controlled, against integrators."""
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,11 @@ import pinn
 from pinn import Box, Constraint, Problem, Stage
 from pinn.derivatives import partial as derivative
 from pinn.errors import InputError
+from pinn.hard_conditions import periodic_conditions
 from pinn.marching import Marching, is_initial_value_problem, time_of
-from pinn.networks import CorrectedMarch, Marched
+from pinn.networks import Marched
 from pinn.objective import Objective
 from pinn.optimizers import March, Unlimited
-from pinn.optimizers.march import ROWS_PER_UNKNOWN, meet_initial_conditions
 from pinn.problems import Duffing, Heat, LotkaVolterra
 from pinn.sampling import Collocation, Sobol
 from pinn.solution import build_model
@@ -166,12 +167,11 @@ def test_a_tolerance_is_what_it_says() -> None:
     assert loose[1] < tight[1]
 
 
-def marching(problem: Problem, features: int = 20) -> tuple[Marching, Objective]:
-    torch.manual_seed(0)
-    model = build_model(problem, lambda **sizes: Marched(**sizes, features=features), torch.float64)
+def marching(problem: Problem, degree: int = 10) -> tuple[Marching, Objective]:
+    model = build_model(problem, partial(Marched, degree=degree), torch.float64, periodic_conditions(problem))
     assert isinstance(model, Marching)
     model.select("slab")
-    points = Collocation(problem, Sobol(), ROWS_PER_UNKNOWN * (features + 2), 1).double()(0)
+    points = Collocation(problem, Sobol(), 60, 20).double()(0)
     return model, Objective(model, points, Equilibrated())
 
 
@@ -228,27 +228,27 @@ def test_behind_what_is_known_fields_stay_and_the_verdict_says_how_far_it_came()
 
 
 def test_fields_go_on_from_slab_to_slab() -> None:
-    model, objective = marching(Duffing(), features=40)
+    model, objective = marching(Duffing())
     March(objective.parameters).run(objective, 500)
     slabs = model.slabs
-    assert slabs.is_complete
+    assert slabs.is_whole
     assert len(slabs) > 3
     model.select(None)
     for slab in range(1, len(slabs)):
         x = slabs.edges[slab].reshape(1, 1).requires_grad_()
         values = [slabs.evaluate(index, x) for index in (slab - 1, slab)]
         slopes = [torch.autograd.grad(value, x)[0] for value in values]
-        torch.testing.assert_close(values[0], values[1], rtol=0, atol=1e-7)
-        torch.testing.assert_close(slopes[0], slopes[1], rtol=0, atol=1e-5)
-        # Sums of sines with coefficients of thousands, in another order.
-        torch.testing.assert_close(slabs(x), values[1], rtol=0, atol=1e-10)
+        torch.testing.assert_close(values[0], values[1], rtol=0, atol=1e-13)
+        # The slope at the start of a slab is that of a polynomial through the nodes, of which the start is none.
+        torch.testing.assert_close(slopes[0], slopes[1], rtol=0, atol=1e-6)
+        assert torch.equal(slabs(x), values[1])
     end = torch.ones(1, 1, dtype=torch.float64)
-    torch.testing.assert_close(slabs(end), slabs.evaluate(len(slabs) - 1, end), rtol=0, atol=1e-10)
+    assert torch.equal(slabs(end), slabs.evaluate(len(slabs) - 1, end))
 
 
 def test_the_first_slab_begins_with_its_initial_conditions() -> None:
     model, objective = marching(Duffing())
-    meet_initial_conditions(model, objective.points)
+    March(objective.parameters).run(objective, 0)
     rows = model("initial", objective.points["initial"])
     assert rows["initial.value"].abs().max() < 1e-12
     assert rows["initial.speed"].abs().max() < 1e-12
@@ -256,16 +256,16 @@ def test_the_first_slab_begins_with_its_initial_conditions() -> None:
 
 def test_a_correction_tells_the_error_of_a_march() -> None:
     """Off by a thousandth from the second slab on, and where nothing was found yet."""
-    model, objective = marching(Duffing(), features=40)
+    model, objective = marching(Duffing())
     March(objective.parameters).run(objective, 500)
     model.select(None)
     with torch.no_grad():
-        model.slabs.known[1:] *= 1.001
+        model.slabs.known[model.slabs.coefficients(0).numel() :] *= 1.001
     collocation = Collocation(Duffing(), Sobol(), 300, 1).double()
     from pinn.verdict.correction import find_correction
 
     correction = find_correction(model.requires_grad_(False), collocation, {}, seed=5)
-    assert isinstance(correction.model.slabs, CorrectedMarch)
+    assert correction.model.slabs.degree > model.slabs.degree
     exact = Duffing().reference()
     t = torch.linspace(0, 10, 500, dtype=torch.float64)
     true = (model.fields({"t": t})["u"] - exact(t=t)["u"]).norm() / exact(t=t)["u"].norm()
@@ -292,17 +292,23 @@ def test_which_problems_are_of_time_alone() -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"inputs": 2}, "for fields of time alone, not of 2 coordinates"),
-        ({"features": 0}, "features must be a whole number of at least 1"),
-        ({"features": True}, "features must be a whole number"),
+        ({"degree": 0}, "degree must be a whole number of at least 1"),
+        ({"degree": True}, "degree must be a whole number"),
         ({"slabs": 1.5}, "slabs must be a whole number"),
-        ({"scale": 0}, "scale must be a positive number"),
-        ({"scale": math.nan}, "scale must be a positive number"),
+        ({"time": 2}, "the inputs are 0 to 1; it was given 2"),
+        ({"periodic": [-1]}, "the inputs are 0 to 1; it was given -1"),
+        ({"time": True}, "the inputs are 0 to 1"),
     ],
 )
 def test_wrong_numbers_are_refused(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
-        Marched(**{"inputs": 1, "outputs": 1, **wrong})
+        Marched(**{"inputs": 2, "outputs": 1, **wrong})
+
+
+@pytest.mark.parametrize("functions", [0, 1.5, True, "many"])
+def test_wrong_numbers_of_functions_are_refused(functions: Any) -> None:
+    with pytest.raises(InputError, match="functions must be a whole number of at least 1"):
+        March([torch.zeros(2)], functions=functions)
 
 
 @pytest.mark.parametrize("tolerance", [0, 1, -1, math.nan, True, "small"])

@@ -86,28 +86,57 @@ def piecewise_series(x: Tensor, pieces: Sequence[Piece], periodic: Sequence[bool
     for number, piece in enumerate(pieces):
         places = torch.nonzero(numbers == number).squeeze(1)
         if len(places):
-            columns = list(x.detach()[places].split(1, dim=1))
+            points = x.detach()[places]
+            *space, time = points.split(1, dim=1)
+            if instants := _count_instants(points):
+                space, time = [column[::instants] for column in space], time[:instants]
             stretch = 2 / (piece.end - piece.start)
-            columns[-1] = (columns[-1] - (piece.start + piece.end) / 2) * stretch
+            columns = [*space, (time - (piece.start + piece.end) / 2) * stretch]
             functions = [
                 waves(column, count) if wraps else chebyshev(column, count)
                 for column, count, wraps in zip(columns, piece.coefficients.shape[1:], periodic, strict=True)
             ]
-            parts.append(_Part(places, functions, stretch, (piece.coefficients.detach(), *piece.rates)))
+            chain = (piece.coefficients.detach(), *piece.rates)
+            parts.append(_Part(places, functions, instants > 0, stretch, chain))
     return cast(Tensor, _Series.apply(x, parts, len(pieces[0].coefficients), periodic))
 
 
+def _count_instants(points: Tensor) -> int:
+    """Return how many instants there are where points are products, each place with all instants in turn; else 0."""
+    changes = (points[:, :-1] != points[:1, :-1]).any(dim=1).nonzero()
+    count = int(changes[0]) if len(changes) else 0
+    if count < 2 or len(points) % count:
+        return 0
+    blocks = points.unflatten(0, (-1, count))
+    same_place, same_instant = blocks[:, :1, :-1] == blocks[..., :-1], blocks[:1, :, -1] == blocks[..., -1]
+    return count if bool(same_place.all() and same_instant.all()) else 0
+
+
 class _Part(NamedTuple):
-    """The points of a piece, the functions there, and the coefficients of the series and of its known derivatives."""
+    """The points of a piece, the functions there, and the coefficients of the series and of its known derivatives.
+
+    Where points are products of places and instants, the functions are those at the places, and at the instants.
+    """
 
     places: Tensor
     functions: list[Tensor]
+    is_product: bool
     stretch: float
     chain: tuple[Tensor, ...]
 
     def values(self) -> Tensor:
         """Return the series, (points of the piece, outputs)."""
-        return torch.stack([_sum(each, self.functions) for each in self.chain[0]], dim=1)
+        return torch.stack([self._sum(each) for each in self.chain[0]], dim=1)
+
+    def _sum(self, coefficients: Tensor) -> Tensor:
+        """Return the series of one output, (points of the piece,)."""
+        *space, time = self.functions
+        if not space:
+            return time @ coefficients
+        terms = (space[0] @ coefficients.flatten(1)).unflatten(1, coefficients.shape[1:])
+        for each in space[1:]:
+            terms = torch.einsum("pm,pm...->p...", each, terms)
+        return (terms @ time.T).flatten() if self.is_product else (terms * time).sum(dim=1)
 
     def differentiated(self, axis: int, *, periodic: bool, last: bool) -> "_Part":
         """Return the derivative by one input."""
@@ -140,12 +169,3 @@ class _Series(torch.autograd.Function):
             parts = [part.differentiated(axis, periodic=wraps, last=last) for part in ctx.parts]
             slopes.append((gradient * _Series.apply(x, parts, ctx.outputs, ctx.periodic)).sum(dim=1))
         return torch.stack(slopes, dim=1), None, None, None
-
-
-def _sum(coefficients: Tensor, functions: Sequence[Tensor]) -> Tensor:
-    """Return the series of one output, (points,)."""
-    first, *others = functions
-    terms = (first @ coefficients.flatten(1)).unflatten(1, coefficients.shape[1:]) if others else first @ coefficients
-    for each in others:
-        terms = torch.einsum("pm,pm...->p...", each, terms)
-    return terms

@@ -13,7 +13,7 @@ from pinn.marching import Marching
 from pinn.networks import Marched
 from pinn.objective import Objective
 from pinn.optimizers.optimizer import Optimizer, Progress, Stop, Unlimited
-from pinn.optimizers.slab_solver import LITTLE, Enough, SlabSolver, enough
+from pinn.optimizers.slab_solver import Enough, SlabSolver, enough
 from pinn.problems.linearity import field_scales
 from pinn.relative import relative_residuals
 from pinn.weighting import Weighting
@@ -28,14 +28,18 @@ FEWEST, MORE, MUCH_MORE = 9, 1.4, 3.0
 FEWER = 0.85
 """Functions that are needed, in units of those that there are, above which there are not made fewer."""
 TOO_MUCH = 0.3
-"""What the highest functions may contribute, in units of the tolerance."""
+"""The part of the highest functions in a field, in units of the tolerance."""
 BLAMED = 0.1
-"""What they contribute, in units of the residual, where a slab that is refused lacks functions and not steps."""
-COARSEST = 1e-3
-"""The relative residual up to which a slab is kept that has all the functions that there may be."""
+"""The same of space, in units of that of time, where a slab lacks functions of space and is not too long."""
+COARSEST = 3e-2
+"""The relative residual up to which a slab is kept whose fields are resolved, and the coarsest tolerance there is."""
+SLOW_DECAY = 1 / 3
+"""Of the functions that there may be: what needs more of them has so many."""
 FRESH_POINTS = 60
 """At which the residuals of a slab are looked at, times the square of the number of coordinates: others than those of
 its solve."""
+AT_START = 10
+"""So many of them are at the start of the slab, where a jump would else be missed."""
 SMALLEST = 1e-9
 """Of the size that conditions and sources ask of a field. What is smaller is not resolved relative to itself."""
 FINEST = 1e3
@@ -126,12 +130,16 @@ class _March:
         self._initial: Tensor | None = None
 
     def _scattered(self, regions: Mapping[str, Region]) -> dict[str, Points]:
+        """Return points of constraints, some of them at the start of time, which no node of a slab is near to."""
         generator = torch.Generator().manual_seed(0)
         count = FRESH_POINTS * len(self.model.problem.coordinates) ** 2
-        return {
-            name: {key: values.to(self.slabs.weights) for key, values in region.scattered(count, generator).items()}
-            for name, region in regions.items()
-        }
+        found = {}
+        for name, region in regions.items():
+            found[name] = {
+                key: values.to(self.slabs.weights) for key, values in region.scattered(count, generator).items()
+            }
+            found[name][self.model.time][:: count // AT_START] = self.model.start
+        return found
 
     def begin(self) -> None:
         """Begin the first slab, if that has not been done."""
@@ -148,24 +156,45 @@ class _March:
         while True:
             values = self.solver.initial_values(sizes)
             self.solver.begin(values, 2.0, 2.0, sizes)
-            found = enough(values.abs().amax(dim=-1), self.tolerance)
-            wanted = [
-                _more(n, each) if each.tail > LITTLE * self.tolerance else n
-                for n, each in zip(sizes, found, strict=True)
-            ]
-            if wanted == sizes and self._left(fresh) > self.tolerance:
-                wanted = [_odd(MORE * size) for size in sizes]
+            wanted = self._more(sizes, enough(values, self.solver.smallest, self.tolerance)[:-1])
+            if wanted == sizes and (left := self._left(fresh)) > self.tolerance:
+                wanted = self._affordable(sizes, [_odd(MORE * size) for size in sizes], left)
             if wanted == sizes:
-                break
-            if self._are_too_many(wanted):
-                self.lacks = f"the initial values need more than the {self.functions} functions that there may be"
                 break
             sizes = wanted
         self._initial = values
         return values
 
-    def _are_too_many(self, sizes: list[int]) -> bool:
-        return self.slabs.outputs * math.prod(sizes) > self.functions
+    def _more(self, sizes: list[int], found: list[Enough]) -> list[int]:
+        """Return how many functions of each coordinate of space there should be, where some have too few.
+
+        Where that is more than there may be, the tolerance becomes what can be kept.
+        """
+        worst = max((each.tail for each in found), default=0.0)
+        if worst <= TOO_MUCH * self.tolerance:
+            return sizes
+        wanted = [
+            _odd(min(max(each.needed, MORE * size), MUCH_MORE * size))
+            if each.tail > TOO_MUCH * self.tolerance
+            else size
+            for size, each in zip(sizes, found, strict=True)
+        ]
+        return self._affordable(sizes, wanted, worst / TOO_MUCH)
+
+    def _affordable(self, sizes: list[int], wanted: list[int], left: float) -> list[int]:
+        """Return what is wanted, or as much as it may be, with the tolerance that this leaves."""
+        count = self.slabs.outputs * math.prod(wanted)
+        if count <= self.functions:
+            return wanted
+        # What decays so slowly gains little from the last functions, which cost most.
+        shrunk = (SLOW_DECAY * self.functions / count) ** (1 / len(wanted))
+        fewer = [max(size, 2 * int(shrunk * want / 2) - 1) for size, want in zip(sizes, wanted, strict=True)]
+        if fewer != sizes:
+            return fewer
+        self.tolerance = max(self.tolerance, 1.01 * left)
+        if self.tolerance > COARSEST:
+            self.lacks = f"more than the {self.functions} functions of space that there may be are needed"
+        return sizes
 
     def why_it_ends(self) -> str | None:
         """Return why there is no further slab to try; None if there is one."""
@@ -191,27 +220,45 @@ class _March:
             self.slabs.weights.copy_(begun)
             raise
         left = self._left(self.fresh) if solved else math.inf
-        growth = SAFETY * (self.tolerance / left) ** (1 / self.solver.radau.stages)
-        length = (end - start) * min(max(growth, LEAST), MOST)
-        kept = left <= self.tolerance
-        wanted = self._wanted(sizes, left) if solved else sizes
-        lacks_functions = not kept and wanted != sizes
-        if self._are_too_many(wanted):
-            if lacks_functions and left > COARSEST:
-                return f"a slab needs more than the {self.functions} functions of space that there may be"
-            if lacks_functions:
-                self.tolerance, kept = left, True
-            wanted = sizes
+        found = self.solver.resolution(self.tolerance) if solved else []
+        wanted = self._more(sizes, found[:-1]) if solved and self._lacks_functions(found) else sizes
+        if self.lacks:
+            return self.lacks
+        growth, kept = self._judge(left, found)
+        length = (end - start) * growth
         if kept:
             self.slabs.accept()
             if self.slabs.is_whole:
                 return self.why_it_ends()
-        elif lacks_functions:
-            length = end - start
+            if wanted == sizes:
+                pairs = zip(sizes, found[:-1], strict=True)
+                wanted = [max(FEWEST, each.needed) if each.needed < FEWER * size else size for size, each in pairs]
         self._begin_after(length, wanted)
         if length < 2 * SHORTEST:
             return f"no slab is so short that it leaves less than {self.tolerance:g}"
         return self.why_it_ends()
+
+    def _lacks_functions(self, found: list[Enough]) -> bool:
+        """Tell whether functions of space are what a slab lacks; if not, it is too long."""
+        *space, time = found
+        return max((each.tail for each in space), default=0.0) > max(TOO_MUCH * self.tolerance, BLAMED * time.tail)
+
+    def _judge(self, left: float, found: list[Enough]) -> tuple[float, bool]:
+        """Return by which factor the next slab is longer than the one in progress, and whether that is kept.
+
+        Of time alone, residuals decide. Where there is space, they may be large for the sake of waves that are so small
+        and so fast that they do not matter: then the fields have to be resolved.
+        """
+        order = 1 / self.solver.radau.stages
+        growth, kept = SAFETY * (self.tolerance / left) ** order, left <= self.tolerance
+        if self.slabs.space and found:
+            fine = TOO_MUCH * self.tolerance
+            if left <= COARSEST:
+                kept = kept or all(each.tail <= fine for each in found)
+                growth = max(growth, SAFETY * (fine / max(found[-1].tail, ROUND_OFF)) ** order)
+            if not kept and self._lacks_functions(found) and found[-1].tail <= fine:
+                growth = 1.0
+        return min(max(growth, LEAST), MOST), kept
 
     def _begin_after(self, length: float, sizes: list[int]) -> None:
         """Begin a slab after the last one that is known, or the first one."""
@@ -221,19 +268,6 @@ class _March:
         else:
             start, end = self.slabs.interval(last)
             self.solver.begin(self.solver.end_values(last), length, end - start, sizes)
-
-    def _wanted(self, sizes: list[int], left: float) -> list[int]:
-        """Return how many functions of each coordinate of space the next trial should have."""
-        kept = left <= self.tolerance
-        most = TOO_MUCH * self.tolerance if kept else max(BLAMED * left, TOO_MUCH * self.tolerance)
-        return [
-            _more(size, found)
-            if found.tail > most
-            else max(FEWEST, found.needed)
-            if kept and found.needed < FEWER * size
-            else size
-            for size, found in zip(sizes, self.solver.resolution(self.tolerance), strict=True)
-        ]
 
     def _left(self, fresh: Mapping[str, Points]) -> float:
         """Return the largest relative residual of the slab in progress at fresh points of its constraints."""
@@ -250,11 +284,6 @@ class _March:
             left = relative_residuals(self.model, points, sizes, within).values()
         found = [max(each.relative, ROUND_OFF) for each in left]
         return max((math.inf if math.isnan(value) else value for value in found), default=ROUND_OFF)
-
-
-def _more(size: int, found: Enough) -> int:
-    """Return how many functions there should be, of a coordinate that has too few."""
-    return _odd(min(max(found.needed, MORE * size), MUCH_MORE * size))
 
 
 def _odd(number: float) -> int:

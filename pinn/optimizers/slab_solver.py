@@ -17,13 +17,14 @@ from pinn.objective import Objective
 from pinn.optimizers.least_squares import solve
 from pinn.optimizers.optimizer import Stop, jacobian_work, require_time
 from pinn.optimizers.radau import Radau, derivatives, powers
+from pinn.problems.linearity import field_scales
 from pinn.weighting import Fixed, Weighting
 
 OVERSAMPLING = 1.25
 """Points for each function of a coordinate of space."""
 SIDES = 10.0
 """How much more a condition on a side counts than an equation: what a slab misses there the next one starts with."""
-NEWTON_STEPS, JACOBIANS = 60, 4
+NEWTON_STEPS, JACOBIANS, HALVINGS = 60, 4, 8
 """Of a slab, at most."""
 CONVERGED, ROUND_OFF = 1e-2, 10.0
 """Size of a step in units of the tolerance, below which it is the last one, and below which one is that is hardly
@@ -33,7 +34,9 @@ SLOW = 0.3
 DEPTH = 8
 """Steps that Anderson's acceleration looks back at."""
 HIGHEST = 1 / 6
-"""Of the functions of a coordinate: what these contribute tells whether there are enough of them."""
+"""Of the functions of a coordinate: their part in a field tells whether there are enough of them."""
+SMALLEST = 1e-3
+"""Of the size that conditions and sources ask of a field: what is smaller is not resolved relative to itself."""
 LITTLE = 0.03
 """What may be left out of a slab, in units of the tolerance."""
 MARGIN = 1.1
@@ -49,7 +52,7 @@ class Enough(NamedTuple):
     """Whether a coordinate has functions enough.
 
     Attributes:
-        tail: what the highest functions contribute to residuals, relative to the greatest.
+        tail: the part of the highest functions in a field, the largest of all fields.
         needed: how many functions there should be.
     """
 
@@ -97,6 +100,8 @@ class SlabSolver:
                 for order in self.orders
             ]
         ).to(self.like)
+        scales = field_scales(model.problem.copied())
+        self.smallest = self.like.new_tensor([SMALLEST * max(scales[name]) for name in model.problem.fields])
         self.responses: tuple[Tensor, ...] = ()
         """∂r/∂u⁽ᵏ⁾ of all rows at one instant, k = 0, 1, …, each (rows, fields × functions)."""
         self.steps = 0
@@ -178,7 +183,8 @@ class SlabSolver:
         first = weights.clone()
         objective = Objective(self.model, self.points(self.regions, self.radau.nodes), self.weighting)
         inverse: _Inverse | None = None
-        before, jacobians, self.steps = math.inf, 0, 0
+        step = torch.zeros_like(weights)
+        before, jacobians, halvings, self.steps = math.inf, 0, 0, 0
         while self.steps < NEWTON_STEPS:
             try:
                 if inverse is None:
@@ -191,6 +197,13 @@ class SlabSolver:
                 rows = self._residuals(objective, start)
             except NotFinite:
                 return False
+            if not torch.isfinite(rows).all():
+                # A root or a logarithm of what a step has made negative: half of that step.
+                if halvings == HALVINGS:
+                    return False
+                step, halvings, acceleration = step / 2, halvings + 1, _Anderson()
+                weights -= step
+                continue
             step = inverse.solve(-rows).unflatten(0, (self.slabs.outputs, -1)) @ self.series_of_stages.mT
             step = acceleration(weights, step.flatten(0, 1))
             weights += step
@@ -255,16 +268,17 @@ class SlabSolver:
         start, end = self.slabs.interval(slab)
         instant = start + (z + 1) / 2 * (end - start)
         half = (end - start) / 2
-        blocks, _, spans = self._respond(self.regions, values, (instant - half, instant + half), self.weighting)
+        blocks, _, spans = self._respond(self.regions, values, (instant - half, instant + half))
         functions = len(self.slabs.weights) // self.slabs.outputs
-        exponents = self.like.new_tensor(self.orders).repeat_interleave(functions)
+        exponents = torch.tensor(self.orders, device=self.like.device).repeat_interleave(functions).unsqueeze(0)
         mean = self.radau.modes[0].abs().mean().item()
         whole = torch.stack([block.abs() * mean ** (exponents - k) for k, block in enumerate(blocks)]).sum(dim=0)
-        old = {name: self.weighting.scale(name, 1) for name in spans}
-        self.weighting.adapt(lambda: {name: whole[span.start : span.stop] / old[name] for name, span in spans.items()})
-        factors, lift = torch.ones_like(whole[:, :1]), torch.ones_like(whole[:, :1])
+        self.weighting.adapt(
+            lambda: {name: whole[span.start : span.stop] * len(span) ** 0.5 for name, span in spans.items()}
+        )
+        factors, lift = (torch.ones(len(whole), 1).to(whole) for _ in range(2))
         for name, span in spans.items():
-            factors[span.start : span.stop] = self.weighting.scale(name, 1) / old[name]
+            factors[span.start : span.stop] = self.weighting.scale(name, 1)
             region = self.regions[name.split(".")[0]]
             if region.dimension < len(region.coordinates):
                 lift[span.start : span.stop] = SIDES
@@ -276,17 +290,17 @@ class SlabSolver:
         regions: Mapping[str, Region],
         values: Tensor,
         interval: tuple[float, float],
-        weighting: Weighting | None = None,
         *,
         at_start: bool = False,
     ) -> tuple[tuple[Tensor, ...], Tensor, dict[str, range]]:
         """Return ∂r/∂u⁽ᵏ⁾ at one instant, each (rows, fields × functions), the rows r, and which rows are which.
 
+        A row is a residual over the root of the number of its points.
+
         Args:
             regions: of the constraints, by name.
             values: u, u', … by z at this instant, (outputs, φ …, derivatives).
             interval: of the slab whose z that is, in the time that runs from -1 to 1.
-            weighting: of the rows; none by default.
             at_start: the instant is the start of that slab, not its middle.
         """
         count = values.shape[-1]
@@ -297,10 +311,10 @@ class SlabSolver:
         local = Marched(len(slabs.space) + 1, slabs.outputs, count - 1, slabs.time, periodic, slabs=1).to(self.like)
         local.begin(2.0, values @ to_series.T)
         local.edges[:2] = local.edges.new_tensor(interval)
-        model = Marching(self.model.problem, local, self.model.hard)
+        model = Marching(self.model.problem, local, self.model.hard).to(self.like)
         model.engines = self.model.engines
         model.select("slab", None)
-        objective = Objective(model, self.points(regions, torch.zeros(1), values.shape[1:-1]), weighting or Fixed())
+        objective = Objective(model, self.points(regions, torch.zeros(1), values.shape[1:-1]), Fixed())
         jacobian, rows = objective.jacobian()
         return (jacobian.unflatten(1, (-1, count)) @ to_series).unbind(2), rows, objective.spans()
 
@@ -342,28 +356,34 @@ class SlabSolver:
         return torch.linalg.vector_norm(self.contributions(weights)).item()
 
     def resolution(self, tolerance: float) -> list[Enough]:
-        """Tell for each coordinate of space whether the slab in progress has functions enough."""
-        sizes = self.slabs.functions(self.slabs.in_progress)
-        return enough(self.contributions(self.slabs.weights).view(self.slabs.outputs, *sizes), tolerance)
+        """Tell for each coordinate of space, and then for time, whether the slab in progress is resolved."""
+        return enough(self.slabs.coefficients(self.slabs.in_progress), self.smallest, tolerance)
 
 
-def enough(contributions: Tensor, tolerance: float) -> list[Enough]:
-    """Tell for each coordinate of space whether it has functions enough, (outputs, φ of each coordinate …).
+def enough(coefficients: Tensor, smallest: Tensor, tolerance: float) -> list[Enough]:
+    """Tell for each axis of a series whether it has functions enough.
 
-    Where it has not, the decay of what they contribute is continued.
+    Where it has not, the decay of their coefficients is continued.
+
+    Args:
+        coefficients: (outputs, functions of each axis …).
+        smallest: size of each field that matters, (outputs,).
+        tolerance: relative.
     """
+    sizes = torch.linalg.vector_norm(coefficients.flatten(1), dim=1).clamp(min=smallest)
+    relative = coefficients / sizes.view(-1, *[1] * (coefficients.ndim - 1))
     found = []
-    for axis in range(1, contributions.ndim):
-        by_function = contributions.movedim(axis, 0).flatten(1).amax(dim=1)
-        count, greatest = len(by_function), by_function.max().clamp(min=torch.finfo(by_function.dtype).tiny)
-        top = by_function[-max(2, int(HIGHEST * count)) :].max()
-        large = by_function > LITTLE * tolerance * greatest
+    for axis in range(1, coefficients.ndim):
+        parts = torch.linalg.vector_norm(relative.movedim(axis, 0).flatten(1), dim=1)
+        count = len(parts)
+        top = parts[-max(2, int(HIGHEST * count)) :].max().item()
+        large = parts > LITTLE * tolerance
         needed = float(large.nonzero().max()) + 1 if large.any() else 1.0
-        middle = by_function[count // 2 - count // 8 : count // 2 + count // 8 + 1].max()
+        middle = parts[count // 2 - count // 8 : count // 2 + count // 8 + 1].max().item()
         if needed > (1 - HIGHEST / 2) * count and middle > top:
-            decay = torch.log(middle / top).item() / (count * (1 - HIGHEST) / 2)
-            needed = count + math.log(max((top / greatest).item() / (LITTLE * tolerance), 1.0)) / decay
-        found.append(Enough((top / greatest).item(), 2 * math.ceil(MARGIN * needed / 2) + 1))
+            decay = math.log(middle / top) / (count * (1 - HIGHEST) / 2)
+            needed = count + math.log(max(top / (LITTLE * tolerance), 1.0)) / decay
+        found.append(Enough(top, 2 * math.ceil(MARGIN * needed / 2) + 1))
     return found
 
 
@@ -402,7 +422,7 @@ class _Inverse:
 
     Args:
         responses: ∂r/∂u⁽ᵏ⁾, each (rows, fields × functions).
-        exponents: q of each column.
+        exponents: q of each column, (1, fields × functions).
         lift: what counts how much, (rows, 1), with which the responses are multiplied.
         radau: the method.
     """
@@ -413,7 +433,10 @@ class _Inverse:
         complex_type = torch.complex(lift, lift).dtype
         self.vectors, self.inverse = self.vectors.to(complex_type), self.inverse.to(complex_type)
         mu = self.eigenvalues.to(complex_type)[:, None, None]
-        matrices = torch.stack([response * mu ** (exponents - k) for k, response in enumerate(responses)]).sum(dim=0)
+        powers_of_mu = [mu ** (exponents - k).unsqueeze(0) for k in range(len(responses))]
+        matrices = torch.stack([response * power for response, power in zip(responses, powers_of_mu, strict=True)]).sum(
+            dim=0
+        )
         size = torch.linalg.vector_norm(matrices, dim=1, keepdim=True)
         self.columns = torch.where(size > 0, size, 1.0)
         self.matrices = matrices / self.columns

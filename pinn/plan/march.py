@@ -20,7 +20,7 @@ DEGREE_OF_TIME_ALONE, DEGREE = 16, 12
 """Of the polynomials of time; where there is space, more stages cost more than they save."""
 TOLERANCE_OF_TIME_ALONE, TOLERANCE = 1e-9, 1e-8
 """Of a slab's relative residuals."""
-LOOSE, FEW, TRIALS = 1e-3, 800, 100
+LOOSE, FEW, TRIALS = 1e-3, 500, 100
 """Of the march that tells whether one is possible: its tolerance, its functions of space, and its trials of slabs, at
 most. To 1e-8 it takes about twice as many functions."""
 BLOCK = 5

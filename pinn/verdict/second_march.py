@@ -42,7 +42,7 @@ def second_march(model: Marching, weights: Mapping[str, float]) -> Marching:
     again = Marched(
         len(first.space) + 1, first.outputs, first.degree + MORE_DEGREES, first.time, periodic, len(first.sizes) - 1
     ).to(first.weights)
-    corrected = Marching(model.problem, again, model.hard)
+    corrected = Marching(model.problem, again, model.hard).to(first.weights)
     corrected.engines = model.engines
     solver = SlabSolver(corrected, again, Equilibrated(weights))
     at_start = derivatives(first.degree, -1.0, solver.most).to(first.weights).T
