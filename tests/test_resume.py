@@ -29,7 +29,7 @@ def words_for(training: str) -> list[str]:
     small = {
         "lstsq": [*("network=random_features", "network.features=30", "network.scale=2"), *WITHOUT],
         "refinement": ["network=refined", "+network.features=30"],
-        "march": ["problem=duffing", "network=marched", "+network.features=20", *WITHOUT],
+        "march": ["problem=duffing", "network=marched", *WITHOUT],
     }
     return [f"training={training}", *small.get(training, [])]
 

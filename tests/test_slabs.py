@@ -44,19 +44,19 @@ def test_each_slab_is_its_own_network_over_its_own_time() -> None:
 
 def test_a_slab_begins_as_the_continuation_of_the_one_before() -> None:
     network = slabs()
-    network.select(0, "trunk")
+    network.train_part("trunk", 0)
     x = torch.tensor([[-0.7, -1 / 3], [0.2, -1 / 3], [0.2, -0.1]], dtype=torch.float64)
     before = network.evaluate(0, x)
-    network.select(1, "trunk")
+    network.train_part("trunk", 1)
     network.continue_into(1)
     torch.testing.assert_close(network.evaluate(1, x), before, rtol=0, atol=1e-14)  # round-off as above
 
 
 def test_only_the_chosen_part_of_the_chosen_slab_is_trained() -> None:
     network = slabs()
-    network.select(1, "features")
+    network.train_part("features", 1)
     assert {name for name, p in network.named_parameters() if p.requires_grad} == {"networks.1.output.weight"}
-    network.select(None, None)
+    network.train_part(None, None)
     assert all(p.requires_grad for p in network.parameters())
 
 

@@ -44,7 +44,7 @@ def differentiate(coefficients: Tensor, axis: int, *, periodic: bool) -> Tensor:
 @lru_cache(maxsize=64)
 def _derivatives_of_chebyshev(count: int) -> Tensor:
     """Return D with T_k' = Σ_j D_kj T_j: 2k where k - j is odd and positive, half of that for j = 0."""
-    k, j = torch.arange(count).unsqueeze(1), torch.arange(count)
+    k, j = torch.arange(count).unsqueeze(1), torch.arange(count).unsqueeze(0)
     matrix = torch.where((k > j) & ((k - j) % 2 == 1), 2.0 * k, 0.0).double()
     matrix[:, 0] /= 2
     return matrix

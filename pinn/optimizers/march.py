@@ -33,8 +33,6 @@ BLAMED = 0.1
 """The same of space, in units of that of time, where a slab lacks functions of space and is not too long."""
 COARSEST = 3e-2
 """The relative residual up to which a slab is kept whose fields are resolved, and the coarsest tolerance there is."""
-SLOW_DECAY = 1 / 3
-"""Of the functions that there may be: what needs more of them has so many."""
 FRESH_POINTS = 60
 """At which the residuals of a slab are looked at, times the square of the number of coordinates: others than those of
 its solve."""
@@ -71,7 +69,7 @@ class March(Optimizer):
     needs: ClassVar[Literal["gradient", "jacobian"]] = "jacobian"
     keeps_last = True
 
-    def __init__(self, parameters: Iterable[Tensor], tolerance: float = 1e-9, functions: int = 2000) -> None:
+    def __init__(self, parameters: Iterable[Tensor], tolerance: float = 1e-9, functions: int = 1200) -> None:
         super().__init__(parameters)
         if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0 < tolerance < 1:
             raise InputError(f"March: tolerance must be a number between 0 and 1; it was given {tolerance!r}.")
@@ -182,14 +180,13 @@ class _March:
         return self._affordable(sizes, wanted, worst / TOO_MUCH)
 
     def _affordable(self, sizes: list[int], wanted: list[int], left: float) -> list[int]:
-        """Return what is wanted, or as much as it may be, with the tolerance that this leaves."""
+        """Return what is wanted, or as much as there may be; where that is no gain, the tolerance gives way."""
         count = self.slabs.outputs * math.prod(wanted)
         if count <= self.functions:
             return wanted
-        # What decays so slowly gains little from the last functions, which cost most.
-        shrunk = (SLOW_DECAY * self.functions / count) ** (1 / len(wanted))
+        shrunk = (self.functions / count) ** (1 / len(wanted))
         fewer = [max(size, 2 * int(shrunk * want / 2) - 1) for size, want in zip(sizes, wanted, strict=True)]
-        if fewer != sizes:
+        if math.prod(fewer) > MORE * math.prod(sizes):
             return fewer
         self.tolerance = max(self.tolerance, 1.01 * left)
         if self.tolerance > COARSEST:

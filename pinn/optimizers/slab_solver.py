@@ -433,10 +433,8 @@ class _Inverse:
         complex_type = torch.complex(lift, lift).dtype
         self.vectors, self.inverse = self.vectors.to(complex_type), self.inverse.to(complex_type)
         mu = self.eigenvalues.to(complex_type)[:, None, None]
-        powers_of_mu = [mu ** (exponents - k).unsqueeze(0) for k in range(len(responses))]
-        matrices = torch.stack([response * power for response, power in zip(responses, powers_of_mu, strict=True)]).sum(
-            dim=0
-        )
+        terms = [response.unsqueeze(0) * mu ** (exponents - k).unsqueeze(0) for k, response in enumerate(responses)]
+        matrices = torch.stack(terms).sum(dim=0)
         size = torch.linalg.vector_norm(matrices, dim=1, keepdim=True)
         self.columns = torch.where(size > 0, size, 1.0)
         self.matrices = matrices / self.columns

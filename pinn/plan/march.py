@@ -69,7 +69,10 @@ def scout(problem: Problem, collocation: Collocation, stop: Stop) -> Scouted:
     model = Marching(problem, network, conditions).to(next(collocation.buffers()))
     optimizer = March(model.parameters(), LOOSE, FEW)
     progress = optimizer.run(Objective(model, collocation(0), Equilibrated()), TRIALS, stop)
-    if model.is_whole:
+    kept = optimizer.state_dict()["kept"]
+    if model.is_whole and kept == LOOSE:
         return Scouted(True, f"a march to {LOOSE:g} took {len(network)} slabs")
+    if kept > LOOSE:
+        return Scouted(False, f"{FEW} functions of space are too few for a march to {LOOSE:g}")
     why = progress.reason or ("there was no time for more" if progress.taken < TRIALS else f"{TRIALS} trials were over")
     return Scouted(False, f"a march to {LOOSE:g} came to {model.reached()}: {why}")
