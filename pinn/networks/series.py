@@ -25,7 +25,7 @@ def chebyshev(x: Tensor, count: int) -> Tensor:
 
 def waves(x: Tensor, count: int) -> Tensor:
     """Return 1, cos πx, sin πx, cos 2πx, sin 2πx, …, (points, count), for x of shape (points, 1) and an odd count."""
-    angles = x * (math.pi * torch.arange(1, count // 2 + 1, dtype=x.dtype, device=x.device))
+    angles = x * (math.pi * torch.arange(1, count // 2 + 1, dtype=x.dtype, device=x.device)).unsqueeze(0)
     pairs = torch.stack([torch.cos(angles), torch.sin(angles)], dim=2).flatten(1)
     return torch.cat([torch.ones_like(x), pairs], dim=1)
 
