@@ -169,6 +169,7 @@ def conclude(training: Training, *, estimate: bool, seed: int) -> Verdict:
     if training.status == "interrupted":
         reason = f"a signal ended the training after {training.step} steps; this is no finished solution"
         return replace(verdict, status="interrupted", reason=reason)
-    if not (verdict.solved or training.model.is_whole):
-        return replace(verdict, reason=f"the march ended at {training.model.reached()}; {verdict.reason}")
-    return verdict
+    if training.model.is_whole:
+        return verdict
+    status = "not solved" if verdict.solved else verdict.status
+    return replace(verdict, status=status, reason=f"the march ended at {training.model.reached()}; {verdict.reason}")

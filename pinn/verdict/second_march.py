@@ -35,9 +35,11 @@ def second_march(model: Marching, weights: Mapping[str, float]) -> Marching:
         weights: of constraints and residuals.
 
     Raises:
-        NotFinite: a slab cannot be solved again.
+        NotFinite: the first march did not reach the end of time, or a slab cannot be solved again.
     """
     first = cast(Marched, model.slabs)
+    if not first.is_whole:
+        raise NotFinite(f"the march ended at {model.reached()}")
     periodic = [index for index, wraps in zip(first.space, first.periodic, strict=True) if wraps]
     again = Marched(
         len(first.space) + 1, first.outputs, first.degree + MORE_DEGREES, first.time, periodic, len(first.sizes) - 1
