@@ -13,6 +13,7 @@ from pinn.marching import Marching
 from pinn.networks import Marched
 from pinn.objective import Objective
 from pinn.optimizers.optimizer import Optimizer, Progress, Stop, Unlimited
+from pinn.optimizers.slab_solver import SMALLEST as SMALLEST_IN_SPACE
 from pinn.optimizers.slab_solver import Enough, SlabSolver, enough
 from pinn.problems.linearity import field_scales
 from pinn.relative import relative_residuals
@@ -33,13 +34,15 @@ BLAMED = 0.1
 """The same of space, in units of that of time, where a slab lacks functions of space and is not too long."""
 COARSEST = 3e-2
 """The relative residual up to which a slab is kept whose fields are resolved, and the coarsest tolerance there is."""
+FAR = 3
+"""Where so many times as many functions are needed as there may be, the last ones gain little, and as much fewer do."""
 FRESH_POINTS = 60
 """At which the residuals of a slab are looked at, times the square of the number of coordinates: others than those of
 its solve."""
 AT_START = 10
 """So many of them are at the start of the slab, where a jump would else be missed."""
 SMALLEST = 1e-9
-"""Of the size that conditions and sources ask of a field. What is smaller is not resolved relative to itself."""
+"""Of the size that conditions and sources ask of a field of time alone. What is smaller is not resolved by itself."""
 FINEST = 1e3
 """Round-offs, relative, that no tolerance is below."""
 ROUND_OFF = 1e-16
@@ -124,11 +127,12 @@ class _March:
         self.solver = SlabSolver(model, self.slabs, weighting)
         self.fresh = self._scattered(self.solver.regions)
         scales = field_scales(model.problem.copied())
-        self.smallest = {name: SMALLEST * max(found) for name, found in scales.items()}
+        smallest = SMALLEST_IN_SPACE if self.slabs.space else SMALLEST
+        self.smallest = {name: smallest * max(found) for name, found in scales.items()}
         self._initial: Tensor | None = None
 
     def _scattered(self, regions: Mapping[str, Region]) -> dict[str, Points]:
-        """Return points of constraints, some of them at the start of time, which no node of a slab is near to."""
+        """Return points of constraints; of time alone some are at the start of a slab, which no node is near to."""
         generator = torch.Generator().manual_seed(0)
         count = FRESH_POINTS * len(self.model.problem.coordinates) ** 2
         found = {}
@@ -136,7 +140,8 @@ class _March:
             found[name] = {
                 key: values.to(self.slabs.weights) for key, values in region.scattered(count, generator).items()
             }
-            found[name][self.model.time][:: count // AT_START] = self.model.start
+            if not self.slabs.space:
+                found[name][self.model.time][:: count // AT_START] = self.model.start
         return found
 
     def begin(self) -> None:
@@ -156,7 +161,7 @@ class _March:
             self.solver.begin(values, 2.0, 2.0, sizes)
             wanted = self._more(sizes, enough(values, self.solver.smallest, self.tolerance)[:-1])
             if wanted == sizes and (left := self._left(fresh)) > self.tolerance:
-                wanted = self._affordable(sizes, [_odd(MORE * size) for size in sizes], left)
+                wanted = self._affordable(sizes, [_odd(MORE * size) for size in sizes], left, self.functions)
             if wanted == sizes:
                 break
             sizes = wanted
@@ -177,14 +182,16 @@ class _March:
             else size
             for size, each in zip(sizes, found, strict=True)
         ]
-        return self._affordable(sizes, wanted, worst / TOO_MUCH)
+        needed = self.slabs.outputs * math.prod(each.needed for each in found)
+        most = self.functions if needed <= FAR * self.functions else self.functions // FAR
+        return self._affordable(sizes, wanted, worst / TOO_MUCH, most)
 
-    def _affordable(self, sizes: list[int], wanted: list[int], left: float) -> list[int]:
+    def _affordable(self, sizes: list[int], wanted: list[int], left: float, most: int) -> list[int]:
         """Return what is wanted, or as much as there may be; where that is no gain, the tolerance gives way."""
         count = self.slabs.outputs * math.prod(wanted)
-        if count <= self.functions:
+        if count <= most:
             return wanted
-        shrunk = (self.functions / count) ** (1 / len(wanted))
+        shrunk = (most / count) ** (1 / len(wanted))
         fewer = [max(size, 2 * int(shrunk * want / 2) - 1) for size, want in zip(sizes, wanted, strict=True)]
         if math.prod(fewer) > MORE * math.prod(sizes):
             return fewer
