@@ -256,7 +256,7 @@ print(before, large, peak_megabytes(cpu))
     [
         (600, ["grid=9001"], 2, "take 2.6 GB, and 0."),
         (300, ["points=60000", "chunk=null", "network.width=60"], 4, "out of memory; a smaller chunk="),
-        (300, ["points=60000", "chunk=auto", "network.width=60"], 5, ""),
+        (340, ["points=60000", "chunk=auto", "network.width=60"], 5, ""),
     ],
     ids=["grid", "all at once", "in chunks"],
 )

@@ -105,9 +105,14 @@ class March(Optimizer):
         """Return the operations of the least that an iteration needs: it is more where there are more functions."""
         return float(sum(parameter.numel() for parameter in self.parameters))
 
+    @property
+    def kept(self) -> float:
+        """The tolerance that could be kept so far."""
+        return self._march.tolerance if self._march else self._kept
+
     def state_dict(self) -> dict[str, Any]:
         """Return the tolerance that could be kept: slabs, their lengths and resolution are buffers of the network."""
-        return {"kept": self._march.tolerance if self._march else self._kept}
+        return {"kept": self.kept}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take it up."""
@@ -161,7 +166,8 @@ class _March:
             self.solver.begin(values, 2.0, 2.0, sizes)
             wanted = self._more(sizes, enough(values, self.solver.smallest, self.tolerance)[:-1])
             if wanted == sizes and (left := self._left(fresh)) > self.tolerance:
-                wanted = self._affordable(sizes, [_odd(MORE * size) for size in sizes], left, self.functions)
+                more = [_odd(MORE * size) for size in sizes]
+                wanted = self._affordable(sizes, more, left, self.functions // FAR)
             if wanted == sizes:
                 break
             sizes = wanted
