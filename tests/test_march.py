@@ -224,7 +224,8 @@ def test_behind_what_is_known_fields_stay_and_the_verdict_says_how_far_it_came()
     expected = solution.problem.reference()(t=torch.linspace(0, reached, 50, dtype=torch.float64))
     found = solution(t=torch.linspace(0, reached - 1e-12, 50, dtype=torch.float64))
     torch.testing.assert_close(found["x"], expected["x"], rtol=0, atol=1e-6)
-    assert max(solution.verdict.error.values()) > 0.1
+    assert not solution.verdict.error
+    assert any("cannot be estimated: the march ended at" in note for note in solution.verdict.notes)
 
 
 def test_fields_go_on_from_slab_to_slab() -> None:
@@ -254,6 +255,7 @@ def test_the_first_slab_begins_with_its_initial_conditions() -> None:
     assert rows["initial.speed"].abs().max() < 1e-12
 
 
+@pytest.mark.slow
 def test_a_correction_tells_the_error_of_a_march() -> None:
     """Off by a thousandth from the second slab on, and where nothing was found yet."""
     model, objective = marching(Duffing())
@@ -336,6 +338,7 @@ def test_unknown_coefficients_are_refused() -> None:
         pinn.solve(Unknown(), stages="march", **QUIET)
 
 
+@pytest.mark.slow
 def test_in_single_precision_it_goes_as_far_as_that_allows() -> None:
     solution = pinn.solve(Duffing(), dtype="float32", estimate=False, **QUIET)
     assert solution.metrics["relative_l2"]["u"] < 1e-2
@@ -369,6 +372,7 @@ def test_a_source_that_jumps_is_met_where_it_jumps() -> None:
     torch.testing.assert_close(solution(t=t)["u"], expected, rtol=0, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_march_ends_at_a_pole() -> None:
     pole = Given((0, 2), lambda u, t: d(u, t) - u**2, lambda u: u - 1, lambda t, y: [], [1])
     with pytest.warns(UserWarning, match="not solved: the march ended at t = 1 of 2"):

@@ -54,7 +54,7 @@ RESOLVED_IN_TIME = 1e-20
 """The same where a march is the other way, which leaves as little in any case."""
 TRIALS_SHARE = 0.25
 """Of the time, for trials that tell how many slabs there are, at most."""
-SCOUT_SHARE = 0.25
+SCOUT_SHARE = 0.5
 """The same for the march to a loose tolerance, whose slabs and functions are bounded as well."""
 SLAB_SECONDS = REFINEMENT_SECONDS / (1 - TRUNK_SHARE)
 """No slab has less, so that each has time for a whole refinement."""

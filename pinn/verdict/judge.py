@@ -139,10 +139,10 @@ class _Found:
             return "contradictory", f"{whole[0]}; no field can meet both, take one of them away"
         if self.without_equation:
             return "not determined", f"{', '.join(self.without_equation)}: no equation on the interior names this field"
-        if self.determinacy is not None and self._is_open(self.determinacy):
+        if self._is_open():
             hint = "; ".join(self.missing) or ILL_POSED
             row, share = self.still_left
-            if self.determinacy.exactly_free and share > CONTRADICTED:
+            if self.determinacy is not None and self.determinacy.exactly_free and share > CONTRADICTED:
                 return "contradictory", (
                     f"no field meets all conditions: {_share(share)} of what {row} asks for is always left; what can "
                     f"be met leaves the fields open: {hint}"
@@ -164,11 +164,13 @@ class _Found:
             return "solved", f"as far as residuals tell: {missed}"
         return "solved", f"to about {error:.0e}" if error > ROUND_OFF else "to round-off"
 
-    def _is_open(self, determinacy: Determinacy) -> bool:
+    def _is_open(self) -> bool:
         """Tell whether other fields meet all conditions as well."""
+        free = self.determinacy is not None and self.determinacy.free
         if not self.from_start:
-            return determinacy.free
-        return bool(self.missing) and (determinacy.free or (self._error() or 0.0) > SOLVED)
+            return free
+        error = self._error()
+        return bool(self.missing) and (free or error is None or error > SOLVED)
 
     def _error(self) -> float | None:
         """Return the estimated error of the worst field or coefficient; None if there is none."""
