@@ -135,7 +135,7 @@ STRANGERS = {
 }
 
 
-@pytest.mark.parametrize("name", sampled(STRANGERS, 3))
+@pytest.mark.parametrize("name", sampled(STRANGERS, 5))
 def test_what_nobody_tuned_is_solved_and_its_error_is_told(name: str) -> None:
     problem = STRANGERS[name]()
     solution = pinn.solve(problem, **QUIET)

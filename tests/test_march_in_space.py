@@ -202,7 +202,7 @@ def plane() -> Problem:
 STRANGERS = {each.__name__: each for each in (robin, kink, furnace, coupled, potential, plane)}
 
 
-@pytest.mark.parametrize("name", sampled(STRANGERS, 3))
+@pytest.mark.parametrize("name", sampled(STRANGERS, 6))
 def test_what_nobody_tuned_is_solved_and_its_error_is_told(name: str) -> None:
     problem = STRANGERS[name]()
     solution = pinn.solve(problem, points=300, boundary_points=60, seconds=None, grid=15, progress=False)
